@@ -1,0 +1,74 @@
+// The contract between the engine and a device: whoever fills this struct is a backend. cpu/ and cuda/ do, and see nothing above this
+// folder. Outputs are allocated by the caller; an output never overlaps an input unless it is the same view of an elementwise call.
+#pragma once
+#include "autograd/backend/device.h"
+#include "autograd/backend/error.h"
+#include "autograd/backend/program.h"
+
+namespace scoregrad {
+
+enum class Reduction : uint8_t { sum, prod, max, min, argmax, argmin };
+enum class Random : uint8_t { uniform, normal, bits };
+enum class Triangle : uint8_t { lower, upper };
+
+/// Two 32-bit words. With `address` set they are read there when the call runs (int64 [2], on the device), else taken from `words`.
+struct KeyWords {
+  uint32_t words[2];
+  const int64_t* address;
+};
+
+/// Bytes handed out now, at most so far, and held in the pool for reuse.
+struct MemoryUse {
+  int64_t live, peak, pooled;
+};
+
+struct Backend {
+  const char* name;
+
+  // memory
+  void* (*allocate)(Where at, size_t bytes);  // 64-byte aligned, from a pool; throws Error when out of memory and stays usable
+  void (*release)(void* data, size_t bytes) noexcept;
+  void (*upload)(void* device, const void* host, size_t bytes);
+  void (*download)(void* host, const void* device, size_t bytes);
+  void (*synchronise)();
+  MemoryUse (*memory)();
+  void (*reset_peak)();
+
+  // arithmetic
+  void (*elementwise)(const Program& program, const Shape& shape, const Access* inputs, const Access* outputs);
+  void (*copy)(const View& out, const View& in);  // same shape, any strides, casts: float to int truncates, anything to bool is x != 0
+  void (*fill)(const View& out, Immediate value);
+  void (*reduce)(Reduction kind, const View& out, const View& in,
+                 const Axes& axes);  // out: in's shape with `axes` of extent 1; arg*: one axis, int64, first of equals
+  void (*cumsum)(const View& out, const View& in, int axis);
+  void (*sort)(const View& values, const View& indices, const View& in, int axis, bool descending);  // stable, NaN last; indices int64
+  void (*gather)(Where at, const View& out, const View& in, const View& index,
+                 int axis);  // out[i][j] = in[index[i][j]][j] for axis 0; out has index's shape
+  void (*scatter_add)(Where at, const View& out, const View& index, const View& in,
+                      int axis);  // out[index[i][j]][j] += in[i][j], in order of i
+  void (*index_select)(Where at, const View& out, const View& in, const View& index,
+                       int axis);  // out[i, :] = in[index[i], :] for axis 0; index [n]
+  void (*index_add)(Where at, const View& out, const View& index, const View& in, int axis);  // out[index[i], :] += in[i, :], in order of i
+  void (*matmul)(const View& out, const View& a,
+                 const View& b);  // [.., m, k] x [.., k, n]: same batch extents (stride 0 repeats), any strides
+
+  // random numbers: element i of a stream is word i mod 4 of Philox block i div 4 (float64: two words); `offset` counts elements
+  void (*random)(Random kind, const View& out, KeyWords key, uint64_t offset);  // out contiguous; bits: int64 in [0, 2^32)
+  void (*fold)(const View& out, KeyWords key, const View& data);                // out int64 [.., 2] = fold(key, data[..]), data int64
+
+  // factorisations, batched over leading extents; matrices row-major contiguous, float32 or float64
+  void (*cholesky)(Where at, const View& out,
+                   const View& in);  // lower L with L L' = in; throws if not positive definite, naming the batch entry
+  void (*solve)(Where at, const View& out, const View& a, const View& b);  // a^-1 b; throws if singular
+  void (*triangular_solve)(Where at, const View& out, const View& a, const View& b, Triangle triangle, bool transposed);
+  void (*logabsdet)(Where at, const View& logabs, const View& sign, const View& a);
+};
+
+const Backend& cpu_backend();
+/// Null where the library was built without CUDA.
+const Backend* cuda_backend();
+
+/// The backend of a device; throws Error for a device that this build or machine does not have.
+const Backend& backend(Device device, Where at = Where::here());
+
+}  // namespace scoregrad
