@@ -1,0 +1,26 @@
+# `cmake --install`: headers under include/scoregrad/ (the include root, so that <scoregrad.h> reads the same everywhere), the library, and
+# the package for find_package(scoregrad).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/scoregrad)
+set(header_dir ${CMAKE_INSTALL_INCLUDEDIR}/scoregrad)
+
+install(TARGETS scoregrad EXPORT scoregrad)
+install(EXPORT scoregrad NAMESPACE scoregrad:: FILE scoregradTargets.cmake DESTINATION ${package_dir})
+foreach(folder autograd nn losses samplers)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${header_dir} FILES_MATCHING PATTERN *.h PATTERN *.def)
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/scoregrad.h DESTINATION ${header_dir})
+install(FILES ${PROJECT_SOURCE_DIR}/scoregrad/fmt.h ${PROJECT_BINARY_DIR}/include/scoregrad/config.h DESTINATION ${header_dir}/scoregrad)
+
+set(scoregrad_used_features "")
+foreach(feature IN LISTS scoregrad_features)
+  if(SCOREGRAD_HAVE_${feature})
+    list(APPEND scoregrad_used_features ${feature})
+  endif()
+endforeach()
+configure_package_config_file(cmake/scoregradConfig.cmake.in scoregradConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(scoregradConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/scoregradConfig.cmake ${PROJECT_BINARY_DIR}/scoregradConfigVersion.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/dependencies.cmake DESTINATION ${package_dir})
