@@ -1,0 +1,44 @@
+// What this thread is doing: recording or not, on behalf of which line, watched by whom.
+#pragma once
+#include "autograd/backend/where.h"
+
+namespace scoregrad {
+
+class Observer;
+
+struct Mode {
+  bool recording = true;
+  Where rule_line;               // set while a rule runs: its nodes name their forward node's line
+  Observer* observer = nullptr;  // innermost watcher: autograd/graph/observer.h
+};
+inline constinit thread_local Mode mode;
+
+/// Switches recording for a scope.
+class RecordingScope {
+ public:
+  explicit RecordingScope(bool on) : before_(mode.recording) { mode.recording = on; }
+  ~RecordingScope() { mode.recording = before_; }
+  RecordingScope(const RecordingScope&) = delete;
+  RecordingScope& operator=(const RecordingScope&) = delete;
+
+ private:
+  bool before_;
+};
+/// While alive, ops on this thread leave no graph.
+struct NoGrad : RecordingScope {
+  NoGrad() : RecordingScope(false) {}
+};
+
+/// While alive, nodes on this thread name `at` as their line.
+class LineScope {
+ public:
+  explicit LineScope(Where at) : before_(mode.rule_line) { mode.rule_line = at; }
+  ~LineScope() { mode.rule_line = before_; }
+  LineScope(const LineScope&) = delete;
+  LineScope& operator=(const LineScope&) = delete;
+
+ private:
+  Where before_;
+};
+
+}  // namespace scoregrad

@@ -1,0 +1,32 @@
+// Watching a computation: an observer hears of every value when it is computed and of every cotangent when a sweep meets it.
+#pragma once
+#include "autograd/graph/mode.h"
+#include "autograd/tensor/tensor.h"
+
+namespace scoregrad {
+
+/// Installed for its lifetime on this thread; observers nest, the innermost is heard.
+class Observer {
+ public:
+  Observer() : outer_(mode.observer) { mode.observer = this; }
+  virtual ~Observer() { mode.observer = outer_; }
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+
+  /// `y` was computed by `op` for the user's line `at`.
+  virtual void computed(const char* op, Where at, const Tensor& y) = 0;
+  /// A reverse sweep is about to pull `g` through `node`.
+  virtual void swept(const Node& node, const Tensor& g) = 0;
+
+ private:
+  Observer* outer_;
+};
+
+/// Throws Error at the first value or cotangent that is not finite, naming the op and the user's line.
+class Anomaly final : public Observer {
+ public:
+  void computed(const char* op, Where at, const Tensor& y) override;
+  void swept(const Node& node, const Tensor& g) override;
+};
+
+}  // namespace scoregrad

@@ -1,0 +1,27 @@
+// The heart: the recorded graph walked in two directions. Cotangents and tangents live in the sweep, never on the nodes, so a second
+// sweep through the same graph gives the same answer; nodes are visited in the order of their ids, so nothing recurses.
+#pragma once
+#include <span>
+
+#include "autograd/graph/node.h"
+
+namespace scoregrad {
+
+struct SweepOptions {
+  bool record = false;     ///< leave history on the results, so that they can be differentiated again
+  Paths* paths = nullptr;  ///< keep the parts that took different tagged paths apart
+  bool cut = false;        ///< do not go past a target: what lies above it is somebody else's
+};
+
+/// Reverse: the cotangents of `targets`, given those of `sources`.   g_target = sum over sources (d source / d target)' g_source
+std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
+                                  const SweepOptions& options);
+
+/// Forward: the tangents of `targets`, given those of `sources`.   t_target = sum over sources (d target / d source) t_source
+std::vector<Cotangent> sweep_forward(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
+                                     const SweepOptions& options);
+
+/// All nodes from which `roots` were computed with ids of at least `oldest`, by ascending id.
+std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest = 0);
+
+}  // namespace scoregrad

@@ -1,0 +1,206 @@
+// How a row of the table runs, and the one rule that differentiates all rows.
+#include "autograd/ops/elementwise.h"
+
+#include <fmt/format.h>
+
+#include "autograd/ops/partial.h"
+#include "autograd/tensor/create.h"
+
+namespace scoregrad {
+namespace {
+
+// Strides with which x is read at the common shape: 0 where it is repeated.
+Access access(const Tensor& x, const Shape& shape) {
+  Access a{x.bytes(), x.dtype(), {}};
+  const Shape& s = x.shape();
+  const Strides& t = x.strides();
+  a.strides.rank = shape.rank;
+  for (int i = 0; i < shape.rank; ++i) a.strides.at[i] = 0;
+  const int shift = shape.rank - s.rank;
+  for (int i = 0; i < s.rank; ++i) a.strides.at[shift + i] = s.at[i] == 1 ? 0 : t.at[i];
+  return a;
+}
+
+[[noreturn]] void refuse_mix(Where at, const char* op, const Tensor& a, const Tensor& b) {
+  if (a.device() != b.device())
+    throw Error(at, fmt::format("{}: operands on {} and {}; use to(device)", op, name_of(a.device()), name_of(b.device())));
+  throw Error(at,
+              fmt::format("{}: operands of {} and {}; element types never mix, use to(dtype)", op, name_of(a.dtype()), name_of(b.dtype())));
+}
+
+// One call's operands: those that are tensors become the program's inputs, numbers its immediates.
+struct Call {
+  Where at;
+  const char* name;
+  const Operand* operands[3];
+  int count;
+  const Tensor* model = nullptr;  // the first operand that decides dtype and device
+
+  Call(Where line, Op op, std::initializer_list<const Operand*> list) : at(line), name(row(op).name), count(static_cast<int>(list.size())) {
+    std::copy(list.begin(), list.end(), operands);
+    const int first = row(op).form == Form::select ? 1 : 0;  // a select's mask is bool and decides nothing
+    for (int i = first; i < count; ++i) {
+      if (operands[i]->is_number()) continue;
+      const Tensor& x = operands[i]->tensor();
+      if (!model)
+        model = &x;
+      else if (x.dtype() != model->dtype() || x.device() != model->device())
+        refuse_mix(at, name, *model, x);
+    }
+    if (!model) throw Error(at, fmt::format("{}: at least one operand must be a tensor", name));
+    if (first == 1) {
+      if (operands[0]->is_number() || operands[0]->tensor().dtype() != DType::boolean)
+        throw Error(at, fmt::format("{}: the mask must be a bool tensor", name));
+      if (operands[0]->tensor().device() != model->device()) refuse_mix(at, name, *model, operands[0]->tensor());
+    }
+    if (!accepts(row(op).types, model->dtype())) throw Error(at, fmt::format("{}: not defined for {}", name, name_of(model->dtype())));
+  }
+  Shape shape() const {
+    Shape s = model->shape();
+    for (int i = 0; i < count; ++i)
+      if (!operands[i]->is_number() && &operands[i]->tensor() != model && operands[i]->tensor().shape() != s)
+        s = broadcast_shapes(at, name, s, operands[i]->tensor().shape());
+    return s;
+  }
+  bool tracked() const {
+    for (int i = 0; i < count; ++i)
+      if (!operands[i]->is_number() && operands[i]->tensor().tracked()) return true;
+    return false;
+  }
+};
+
+Tensor run(Op op, const Call& call) {
+  const Shape shape = call.shape();
+  const DType dtype = call.model->dtype();
+  Tensor y = allocate(call.at, shape, row(op).form == Form::compare ? DType::boolean : dtype, call.model->device());
+  Access inputs[3];
+  Immediate immediates[3];
+  uint16_t registers[3] = {};
+  int input_count = 0, immediate_count = 0;
+  for (int i = 0; i < call.count; ++i)
+    if (!call.operands[i]->is_number()) {
+      inputs[input_count] = access(call.operands[i]->tensor(), shape);
+      registers[i] = static_cast<uint16_t>(input_count++);
+    }
+  for (int i = 0; i < call.count; ++i)
+    if (call.operands[i]->is_number()) {
+      immediates[immediate_count] = call.operands[i]->number(dtype, call.name);
+      registers[i] = static_cast<uint16_t>(input_count + immediate_count++);
+    }
+  const auto result = static_cast<uint16_t>(input_count + immediate_count);
+  const Instr code{op, result, registers[0], registers[1], registers[2]};
+  const Program program{dtype, input_count, immediate_count, immediates, 1, &code, 1, &result};
+  const Access output{y.bytes(), y.dtype(), y.strides()};
+  y.backend().elementwise(program, shape, inputs, &output);
+  return y;
+}
+
+// g * partial in one pass, when nobody will differentiate it. The result has the broadcast shape of all that it reads.
+Tensor fused(const Partial& p, const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y, const Shape& shape) {
+  const Tensor* values[4] = {&g, p.uses_a ? &a : &g, p.uses_b ? &b : &g, p.uses_y ? &y : &g};
+  Access inputs[4];
+  for (int i = 0; i < 4; ++i) inputs[i] = access(*values[i], shape);
+  Tensor out = allocate({}, shape, g.dtype(), g.device());
+  const Program program{
+      g.dtype(), 4,        static_cast<int>(p.immediates.size()), p.immediates.data(), static_cast<int>(p.code.size()), p.code.data(),
+      1,         &p.result};
+  const Access output{out.bytes(), out.dtype(), out.strides()};
+  out.backend().elementwise(program, shape, inputs, &output);
+  return out;
+}
+
+struct ElementwiseNode final : Node {
+  Op code;
+  Saved a, b, y;
+  ElementwiseNode(const Tensor& result, Where line, Op op) : Node(result, line), code(op) {}
+
+  const char* op() const override { return row(code).name; }
+  int saved_count() const override { return (a ? 1 : 0) + (b ? 1 : 0) + (y ? 1 : 0); }
+
+  Tensor through(const Tensor& g, int operand) const {
+    const Partial& p = partial(code, operand);
+    if (p.kind == Partial::none) return {};
+    if (p.kind == Partial::one) return g;
+    const Tensor va = p.uses_a ? a.get(*this) : Tensor(), vb = p.uses_b ? b.get(*this) : Tensor(), vy = p.uses_y ? y.get(*this) : Tensor();
+    return mode.recording ? p.on_tensors(g, va, vb, vy) : fused(p, g, va, vb, vy, shape);
+  }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
+    for (size_t i = 0; i < out.size(); ++i)
+      if (wanted[i]) out[i] = through(g, static_cast<int>(i));
+  }
+  Tensor jvp(std::span<const Tensor> t) const override {
+    Tensor sum;
+    for (size_t i = 0; i < t.size(); ++i) {
+      if (!t[i].defined()) continue;
+      const Tensor part = through(t[i], static_cast<int>(i));
+      if (part.defined()) sum = sum.defined() ? add(sum, part) : part;
+    }
+    return sum;
+  }
+};
+
+// A select has no row of partials: the gradient goes where the mask points.
+struct SelectNode final : Node {
+  Saved mask;
+  using Node::Node;
+  const char* op() const override { return "where"; }
+  int saved_count() const override { return 1; }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
+    const Tensor m = mask.get(*this);
+    if (wanted.size() > 1 && wanted[1]) out[1] = where(m, g, 0);
+    if (wanted.size() > 2 && wanted[2]) out[2] = where(m, 0, g);
+  }
+  Tensor jvp(std::span<const Tensor> t) const override {
+    const auto tangent = [&](size_t i) { return i < t.size() && t[i].defined() ? Operand(t[i]) : Operand(0); };
+    return where(mask.get(*this), tangent(1), tangent(2));
+  }
+};
+
+// A number that a partial mentions is kept as a 0-d tensor.
+Saved keep(const Operand& x, const Call& call) {
+  if (!x.is_number()) return Saved::operand(x.tensor());
+  return Saved::operand(scalar(x.number(call.model->dtype(), call.name).f, like(*call.model), call.at));
+}
+
+Node* make_node(Op op, const Call& call, const Tensor& result) {
+  if (row(op).form == Form::select) {
+    auto* n = new SelectNode(result, call.at);
+    n->mask = Saved::operand(call.operands[0]->tensor());
+    for (int i = 1; i < 3; ++i)
+      if (!call.operands[i]->is_number()) n->set_operand(i, call.operands[i]->tensor());
+    return n;
+  }
+  auto* n = new ElementwiseNode(result, call.at, op);
+  for (int i = 0; i < call.count; ++i) {
+    if (call.operands[i]->is_number() || !call.operands[i]->tensor().tracked()) continue;
+    n->set_operand(i, call.operands[i]->tensor());
+    const Partial& p = partial(op, i);
+    if (p.uses_a && !n->a) n->a = keep(*call.operands[0], call);
+    if (p.uses_b && !n->b) n->b = keep(*call.operands[1], call);
+    if (p.uses_y && !n->y) n->y = Saved::result(result);
+  }
+  return n;
+}
+
+Tensor finish(Op op, const Call& call) {
+  Tensor y = run(op, call);
+  const bool tracked = row(op).form != Form::compare && is_floating(y.dtype()) && call.tracked();
+  return recorded(call.name, call.at, y, tracked, [&] { return make_node(op, call, y); });
+}
+
+}  // namespace
+
+Tensor elementwise(Op op, Operand x) { return finish(op, Call(x.at, op, {&x})); }
+Tensor elementwise(Op op, Operand a, Operand b) { return finish(op, Call(a.at, op, {&a, &b})); }
+Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op, Call(mask.at, op, {&mask, &a, &b})); }
+
+Tensor accumulate(Tensor a, const Tensor& b) {
+  if (mode.recording || !a.sole_owner() || !a.is_contiguous() || a.tracked() || a.shape() != b.shape()) return add(a, b);
+  const Access inputs[2] = {access(a, a.shape()), access(b, a.shape())};
+  const uint16_t result = 2;
+  const Instr code{Op::add_, result, 0, 1, 0};
+  a.backend().elementwise({a.dtype(), 2, 0, nullptr, 1, &code, 1, &result}, a.shape(), inputs, inputs);
+  return a;
+}
+
+}  // namespace scoregrad

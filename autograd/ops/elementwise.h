@@ -1,0 +1,40 @@
+// The elementwise ops: one function a row of the table, and the operators.
+#pragma once
+#include "autograd/graph/node.h"
+
+namespace scoregrad {
+
+/// Runs one row of the table on broadcast operands; throws Error on shapes that do not broadcast, mixed dtypes or devices.
+Tensor elementwise(Op op, Operand x);
+Tensor elementwise(Op op, Operand a, Operand b);
+Tensor elementwise(Op op, Operand mask, Operand a, Operand b);
+
+#define SG_UNARY(name, ...) \
+  inline Tensor name(Operand x) { return elementwise(Op::name##_, x); }
+#define SG_BINARY(name, ...) \
+  inline Tensor name(Operand a, Operand b) { return elementwise(Op::name##_, a, b); }
+#define SG_COMPARE SG_BINARY
+#define SG_SELECT(name, ...) \
+  inline Tensor name(Operand mask, Operand a, Operand b) { return elementwise(Op::name##_, mask, a, b); }
+#include "autograd/backend/elementwise.def"
+#undef SG_UNARY
+#undef SG_BINARY
+#undef SG_COMPARE
+#undef SG_SELECT
+
+inline Tensor operator-(Operand x) { return neg(x); }
+inline Tensor operator+(Operand a, Operand b) { return add(a, b); }
+inline Tensor operator-(Operand a, Operand b) { return sub(a, b); }
+inline Tensor operator*(Operand a, Operand b) { return mul(a, b); }
+inline Tensor operator/(Operand a, Operand b) { return div(a, b); }
+inline Tensor operator<(Operand a, Operand b) { return lt(a, b); }
+inline Tensor operator<=(Operand a, Operand b) { return le(a, b); }
+inline Tensor operator>(Operand a, Operand b) { return gt(a, b); }
+inline Tensor operator>=(Operand a, Operand b) { return ge(a, b); }
+inline Tensor operator==(Operand a, Operand b) { return eq(a, b); }
+inline Tensor operator!=(Operand a, Operand b) { return ne(a, b); }
+inline Tensor operator!(Operand x) { return logical_not(x); }
+inline Tensor operator&&(Operand a, Operand b) { return logical_and(a, b); }
+inline Tensor operator||(Operand a, Operand b) { return logical_or(a, b); }
+
+}  // namespace scoregrad

@@ -1,0 +1,83 @@
+// A partial read as a program: the second reading of the table's derivative column. An Expr stands for a register of the program being
+// built, so that the same text, `y * (1 - y)`, serves tensors and registers.
+#pragma once
+#include <initializer_list>
+#include <vector>
+
+#include "autograd/backend/program.h"
+
+namespace scoregrad {
+
+/// A program under construction. Equal instructions are merged, so a partial may say the same thing twice.
+class ProgramBuilder {
+ public:
+  /// `operands` registers come first.
+  explicit ProgramBuilder(int operands) : operands_(operands) {}
+
+  struct Value {
+    bool is_number;
+    int place;  // which operand or instruction; of a number, which immediate
+    bool is_operand;
+  };
+  Value operand(int i) const { return {false, i, true}; }
+  Value number(double v);
+  Value apply(Op op, std::initializer_list<Value> arguments);
+
+  /// The finished instructions, with registers numbered for `operands` operands and then the immediates.
+  void finish(Value result);
+  std::vector<Instr> code;
+  std::vector<Immediate> immediates;
+  uint16_t result = 0;
+
+ private:
+  struct Step {
+    Op op;
+    Value arguments[3];
+    int count;
+  };
+  uint16_t register_of(Value v) const;
+  int operands_;
+  std::vector<Step> steps_;
+};
+
+struct Expr {
+  ProgramBuilder* builder;
+  ProgramBuilder::Value value;
+  Expr(double number) : builder(nullptr), value{}, literal(number) {}
+  Expr(ProgramBuilder* b, ProgramBuilder::Value v) : builder(b), value(v) {}
+  double literal = 0;
+  ProgramBuilder::Value in(ProgramBuilder* b) const { return builder ? value : b->number(literal); }
+};
+
+namespace expression {
+inline Expr apply(Op op, const Expr& x) { return {x.builder, x.builder->apply(op, {x.value})}; }
+inline Expr apply(Op op, const Expr& a, const Expr& b) {
+  ProgramBuilder* p = a.builder ? a.builder : b.builder;
+  return {p, p->apply(op, {a.in(p), b.in(p)})};
+}
+inline Expr apply(Op op, const Expr& m, const Expr& a, const Expr& b) {
+  return {m.builder, m.builder->apply(op, {m.value, a.in(m.builder), b.in(m.builder)})};
+}
+}  // namespace expression
+
+#define SG_UNARY(name, ...) \
+  inline Expr name(const Expr& x) { return expression::apply(Op::name##_, x); }
+#define SG_BINARY(name, ...) \
+  inline Expr name(const Expr& a, const Expr& b) { return expression::apply(Op::name##_, a, b); }
+#define SG_COMPARE SG_BINARY
+#define SG_SELECT(name, ...) \
+  inline Expr name(const Expr& m, const Expr& a, const Expr& b) { return expression::apply(Op::name##_, m, a, b); }
+#include "autograd/backend/elementwise.def"
+#undef SG_UNARY
+#undef SG_BINARY
+#undef SG_COMPARE
+#undef SG_SELECT
+
+inline Expr operator-(const Expr& x) { return neg(x); }
+inline Expr operator+(const Expr& a, const Expr& b) { return add(a, b); }
+inline Expr operator-(const Expr& a, const Expr& b) { return sub(a, b); }
+inline Expr operator*(const Expr& a, const Expr& b) { return mul(a, b); }
+inline Expr operator/(const Expr& a, const Expr& b) { return div(a, b); }
+inline Expr operator==(const Expr& a, const Expr& b) { return eq(a, b); }
+
+}  // namespace scoregrad

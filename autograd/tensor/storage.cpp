@@ -1,0 +1,12 @@
+#include "autograd/tensor/storage.h"
+
+namespace scoregrad {
+
+Storage::Storage(Where at, size_t size, Device where)
+    : backend(&scoregrad::backend(where, at)), data(backend->allocate(at, size)), bytes(size), device(where) {}
+
+Storage::~Storage() { backend->release(data, bytes); }
+
+void destroy(Storage* s) { delete s; }
+
+}  // namespace scoregrad

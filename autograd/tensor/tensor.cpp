@@ -1,0 +1,60 @@
+#include "autograd/tensor/tensor.h"
+
+#include <fmt/format.h>
+
+namespace scoregrad {
+
+void destroy(Body* b) { delete b; }
+
+void Tensor::throw_undefined() { throw Error({}, "this tensor is undefined: it was default-constructed and never assigned"); }
+
+Tensor allocate(Where at, const Shape& shape, DType dtype, Device device) {
+  Ref<Body> body(new Body);
+  body->shape = shape;
+  body->strides = contiguous_strides(shape);
+  body->dtype = dtype;
+  body->storage = Ref<Storage>(new Storage(at, static_cast<size_t>(numel(shape)) * size_of(dtype), device));
+  return Tensor(std::move(body));
+}
+
+Tensor alias(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {
+  Ref<Body> body(new Body);
+  body->shape = shape;
+  body->strides = strides;
+  body->offset = offset;
+  body->dtype = x.dtype();
+  body->storage = x.body().storage;
+  return Tensor(std::move(body));
+}
+
+Tensor packed(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  Tensor y = allocate({}, x.shape(), x.dtype(), x.device());
+  x.backend().copy(y.view(), x.view());
+  return y;
+}
+
+double Tensor::item(Where at) const {
+  if (numel() != 1) throw Error(at, fmt::format("item: a tensor of shape {} has {} elements, not one", to_string(shape()), numel()));
+  return to_vector<double>()[0];
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const Tensor dense = packed(*this);
+  std::vector<T> out(static_cast<size_t>(numel()));
+  dispatch(dtype(), [&](auto zero) {
+    using S = decltype(zero);
+    std::vector<unsigned char> host(out.size() * sizeof(S));
+    if (!host.empty()) backend().download(host.data(), dense.bytes(), host.size());
+    const S* in = reinterpret_cast<const S*>(host.data());
+    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(in[i]);
+  });
+  return out;
+}
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<int64_t> Tensor::to_vector() const;
+template std::vector<bool> Tensor::to_vector() const;
+
+}  // namespace scoregrad
