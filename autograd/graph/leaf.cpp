@@ -10,15 +10,18 @@ namespace scoregrad {
 
 Tensor& Tensor::requires_grad(Where at) & {
   if (!is_floating(dtype())) throw Error(at, fmt::format("requires_grad: a tensor of {} has no gradient", name_of(dtype())));
-  if (!tracked())
+  if (!tracked()) {
     body().producer = Ref<Node>(new Leaf(*this, at));
-  else if (!is_leaf())
+    if (!body().name.empty()) node()->extras().name = body().name;
+  } else if (!is_leaf()) {
     throw Error(at, "requires_grad: this tensor was computed from tracked ones and has a gradient already; detach() it first");
+  }
   return *this;
 }
 Tensor Tensor::requires_grad(Where at) && { return requires_grad(at); }
 
 bool Tensor::is_leaf() const { return tracked() && node()->is_leaf(); }
+const char* Tensor::made_by() const { return tracked() ? node()->op() : ""; }
 
 const Tensor& Tensor::grad(Where at) const {
   static const Tensor none;
@@ -49,7 +52,7 @@ Tensor& Tensor::named(const std::string& name) & {
 }
 Tensor Tensor::named(const std::string& name) && { return static_cast<Tensor&>(*this).named(name); }
 std::string Tensor::name() const {
-  if (!tracked() || !node()->extras_if_any()) return body().name;
+  if (!body().name.empty() || !tracked() || !node()->extras_if_any()) return body().name;
   return node()->extras_if_any()->name;
 }
 

@@ -49,6 +49,8 @@ struct Node : Counted {
   /// Attributes as a reader would write them: "axes=[1]".
   virtual std::string attributes() const { return {}; }
   virtual bool is_leaf() const { return false; }
+  /// The label of a tag; null for every other node.
+  virtual const std::string* label() const { return nullptr; }
   /// How many tensors it keeps for its rules.
   virtual int saved_count() const { return 0; }
 

@@ -53,6 +53,8 @@ class Tensor {
   /// True if a gradient can flow through this tensor: it is a leaf that requires one, or was computed from such a leaf.
   bool tracked() const { return defined() && static_cast<bool>(body_->producer); }
   bool is_leaf() const;
+  /// The op that computed this tensor, "leaf" for a leaf, "" if untracked.
+  const char* made_by() const;
   /// The gradient that backward() has accumulated here: plain data without history; undefined if none.
   const Tensor& grad(Where at = Where::here()) const;
   void clear_grad();
