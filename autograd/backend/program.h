@@ -34,8 +34,8 @@ struct Row {
 };
 extern const Row rows[op_count];
 inline const Row& row(Op op) { return rows[static_cast<int>(op)]; }
-inline int arity(Form f) { return f == Form::unary ? 1 : f == Form::select ? 3 : 2; }
-inline bool accepts(Types t, DType d) {
+constexpr int arity(Form f) { return f == Form::unary ? 1 : f == Form::select ? 3 : 2; }
+constexpr bool accepts(Types t, DType d) {
   return t == Types::A || (t == Types::B ? d == DType::boolean : is_floating(d) || (t == Types::N && d == DType::int64));
 }
 

@@ -1,0 +1,42 @@
+// One team of threads for every kernel of this backend. Work is cut by shape alone and each piece is computed the same way whoever does
+// it, so results do not depend on the number of threads.
+#pragma once
+#include <cstdint>
+
+#include "scoregrad/config.h"
+#if SCOREGRAD_HAVE_OPENMP
+#include <omp.h>
+#endif
+
+namespace scoregrad::on_cpu {
+
+/// Work below this many nanoseconds stays on the calling thread: a fork and join costs about a microsecond, more on a busy machine.
+constexpr double fork_ns = 20000;
+
+/// Calls f(i) for i in [0, n), by the team where the whole takes at least `fork_ns` and the caller is not in a team already. f must not throw.
+template <class F>
+void parallel_for(int64_t n, [[maybe_unused]] double total_ns, F&& f) {
+#if SCOREGRAD_HAVE_OPENMP
+  if (n > 1 && total_ns >= fork_ns && !omp_in_parallel() && omp_get_max_threads() > 1) {
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; ++i) f(i);
+    return;
+  }
+#endif
+  for (int64_t i = 0; i < n; ++i) f(i);
+}
+
+/// Cuts [0, n) into pieces of `grain` and calls f(begin, end) for each, as parallel_for does; ns is the cost of one element.
+template <class F>
+void parallel_ranges(int64_t n, int64_t grain, double ns, F&& f) {
+  if (n <= grain) {
+    if (n > 0) f(int64_t{0}, n);
+    return;
+  }
+  parallel_for((n + grain - 1) / grain, static_cast<double>(n) * ns, [&](int64_t i) {
+    const int64_t begin = i * grain;
+    f(begin, begin + grain < n ? begin + grain : n);
+  });
+}
+
+}  // namespace scoregrad::on_cpu
