@@ -6,18 +6,19 @@ namespace scoregrad {
 namespace {
 
 struct TagNode final : RuleNode {
-  std::string label;
-  TagNode(const Tensor& y, Where line, std::string name) : RuleNode(Primitive::tag, y, line), label(std::move(name)) {}
-  std::string attributes() const override { return "\"" + label + "\""; }
+  std::string name;
+  TagNode(const Tensor& y, Where line, std::string label) : RuleNode(Primitive::tag, y, line), name(std::move(label)) {}
+  std::string attributes() const override { return "\"" + name + "\""; }
+  const std::string* label() const override { return &name; }
 
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override { out[0] = g; }
   Tensor jvp(std::span<const Tensor> t) const override { return t[0]; }
   void pull(const Cotangent& g, std::span<Cotangent> out, std::span<const char>, Paths* paths) const override {
-    for (int p = 0; p < g.size(); ++p) out[0].add(paths ? paths->below(g[p].path, label) : 0, g[p].value);
+    for (int p = 0; p < g.size(); ++p) out[0].add(paths ? paths->below(g[p].path, name) : 0, g[p].value);
   }
   Cotangent push(std::span<const Cotangent> t, Paths* paths) const override {
     Cotangent out;
-    for (int p = 0; p < t[0].size(); ++p) out.add(paths ? paths->above(t[0][p].path, label) : 0, t[0][p].value);
+    for (int p = 0; p < t[0].size(); ++p) out.add(paths ? paths->above(t[0][p].path, name) : 0, t[0][p].value);
     return out;
   }
 };
