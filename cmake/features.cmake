@@ -7,7 +7,7 @@ set(scoregrad_ONEDNN_cost "float32 matrix products by BLAS, small ones slower")
 set(scoregrad_BLAS_cost "matrix products by a plain blocked loop, many times slower")
 set(scoregrad_LAPACK_cost "cholesky, solve, inverse and log-determinant throw")
 set(scoregrad_ZLIB_cost "no .gz files are read")
-set(scoregrad_CUDA_cost "no GPU")
+set(scoregrad_CUDA_cost "everything is computed on the CPU")
 
 file(GLOB cuda_backend CONFIGURE_DEPENDS cuda/*.cu)
 set(scoregrad_libraries "")
