@@ -1,7 +1,8 @@
 // The whole public interface.
 #pragma once
-#include "autograd/backend/device.h"
-#include "autograd/backend/dtype.h"
-#include "autograd/backend/error.h"
-#include "autograd/backend/shape.h"
+#include "autograd/graph/gradient.h"
+#include "autograd/graph/observer.h"
+#include "autograd/ops/ops.h"
+#include "autograd/ops/random.h"
+#include "autograd/tensor/print.h"
 #include "scoregrad/config.h"
