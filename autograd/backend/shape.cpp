@@ -22,12 +22,15 @@ void Dims::push_back(int64_t v) {
 std::string to_string(const Dims& d) { return fmt::format("[{}]", fmt::join(d.begin(), d.end(), ", ")); }
 
 void check_shape(Where at, const char* op, const Shape& s) {
-  int64_t bytes = 8;
-  for (int64_t e : s)
+  int64_t steps = 1, bytes;  // an empty shape has strides too
+  bool none = false, overflows = false;
+  for (int64_t e : s) {
     if (e < 0) throw Error(at, fmt::format("{}: negative extent in shape {}", op, to_string(s)));
-  if (numel(s) == 0) return;
-  for (int64_t e : s)
-    if (__builtin_mul_overflow(bytes, e, &bytes)) throw Error(at, fmt::format("{}: shape {} overflows", op, to_string(s)));
+    none = none || e == 0;
+    overflows = overflows || (e != 0 && __builtin_mul_overflow(steps, e, &steps));
+  }
+  if (overflows || (!none && __builtin_mul_overflow(steps, 8, &bytes)))
+    throw Error(at, fmt::format("{}: shape {} overflows", op, to_string(s)));
 }
 
 Shape broadcast_shapes(Where at, const char* op, const Shape& a, const Shape& b) {

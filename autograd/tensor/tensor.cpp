@@ -9,6 +9,7 @@ void destroy(Body* b) { delete b; }
 void Tensor::throw_undefined() { throw Error({}, "this tensor is undefined: it was default-constructed and never assigned"); }
 
 Tensor allocate(Where at, const Shape& shape, DType dtype, Device device) {
+  check_shape(at, "a result", shape);  // the one place that every new shape passes: broadcasting can overflow too
   Ref<Body> body(new Body);
   body->shape = shape;
   body->strides = contiguous_strides(shape);

@@ -23,6 +23,8 @@ TEST_CASE("shapes that do not broadcast are refused, with op, shapes and the cal
 TEST_CASE("an overflowing or negative shape is refused, an empty one is not") {
   const int64_t big = int64_t{1} << 31;
   CHECK_THROWS_AS(check_shape({}, "zeros", {big, big}), Error);
+  CHECK_THROWS_AS(check_shape({}, "zeros", {2 * big, 2 * big}), Error);  // 2^64, which wraps to nothing
+  CHECK_THROWS_AS(check_shape({}, "zeros", {0, big, big, big}), Error);  // empty, but its strides overflow
   CHECK_THROWS_AS(check_shape({}, "zeros", {2, -1}), Error);
   CHECK_NOTHROW(check_shape({}, "zeros", {big, big, 0}));
 }

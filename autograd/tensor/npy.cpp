@@ -1,0 +1,179 @@
+// A .npy file: "\x93NUMPY", version, header length, a Python dictionary padded to a multiple of 64, the elements.
+#include "autograd/tensor/npy.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "autograd/tensor/encoding.h"
+
+namespace scoregrad {
+namespace {
+
+constexpr char magic[] = "\x93NUMPY";
+
+struct Header {
+  Encoding encoding{};
+  bool fortran = false;
+  std::vector<int64_t> shape;
+};
+
+// Reads {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } and nothing else.
+class HeaderText {
+ public:
+  HeaderText(const InputFile& file, std::string text) : file_(file), text_(std::move(text)) {}
+
+  Header parse() {
+    Header h;
+    bool descr = false, order = false, shape = false;
+    expect('{');
+    while (!accept('}')) {
+      const std::string key = quoted();
+      expect(':');
+      if (key == "descr" && !std::exchange(descr, true))
+        h.encoding = element();
+      else if (key == "fortran_order" && !std::exchange(order, true))
+        h.fortran = boolean();
+      else if (key == "shape" && !std::exchange(shape, true))
+        h.shape = tuple();
+      else
+        fail("an unknown or repeated key '" + key + "'");
+      if (!accept(',')) {
+        expect('}');
+        break;
+      }
+    }
+    skip();
+    if (next_ != text_.size()) fail("text after the dictionary");
+    if (!descr || !order || !shape) fail("one of descr, fortran_order and shape is missing");
+    return h;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& why) const { file_.refuse("not a .npy header: " + why); }
+  void skip() {
+    while (next_ < text_.size() && std::strchr(" \t\r\n", text_[next_]) && text_[next_]) ++next_;
+  }
+  bool accept(char c) {
+    skip();
+    if (next_ == text_.size() || text_[next_] != c) return false;
+    ++next_;
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c)) fail(fmt::format("'{}' expected at byte {}", c, next_));
+  }
+  std::string quoted() {
+    const char quote = accept('"') ? '"' : '\'';
+    if (quote == '\'') expect(quote);
+    const size_t end = text_.find(quote, next_);
+    if (end == std::string::npos) fail("a text without its closing quote");
+    return text_.substr(std::exchange(next_, end + 1), end - next_);
+  }
+  bool boolean() {
+    skip();
+    for (const char* word : {"False", "True"})
+      if (text_.compare(next_, std::strlen(word), word) == 0) {
+        next_ += std::strlen(word);
+        return word[0] == 'T';
+      }
+    fail("fortran_order is neither True nor False");
+  }
+  Encoding element() {
+    skip();
+    if (next_ < text_.size() && text_[next_] == '[') file_.refuse("structured elements are not supported");
+    const std::string s = quoted();
+    Encoding e{};
+    if (s.size() == 3 && std::strchr("<>|=", s[0]) && s[2] >= '0' && s[2] <= '9') e = {s[1], s[2] - '0', s[0] == '>'};
+    if (!is_known(e)) file_.refuse(fmt::format("elements of '{}' are not supported, only f2 f4 f8, i1 i2 i4 i8, u1 u2 u4 and b1", s));
+    return e;
+  }
+  std::vector<int64_t> tuple() {
+    std::vector<int64_t> extents;
+    expect('(');
+    while (!accept(')')) {
+      int64_t n = 0;
+      const size_t first = next_;
+      skip();
+      for (; next_ < text_.size() && text_[next_] >= '0' && text_[next_] <= '9'; ++next_)
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, text_[next_] - '0', &n)) fail("an extent overflows");
+      if (next_ == first || text_[next_ - 1] < '0' || text_[next_ - 1] > '9') fail("an extent is not a number");
+      extents.push_back(n);
+      if (!accept(',')) {
+        expect(')');
+        break;
+      }
+    }
+    return extents;
+  }
+
+  const InputFile& file_;
+  std::string text_;
+  size_t next_ = 0;
+};
+
+Header read_header(InputFile& file) {
+  unsigned char start[8];
+  file.read(start, 8, "the .npy magic");
+  if (std::memcmp(start, magic, 6) != 0) file.refuse("not a .npy file: it does not begin with \\x93NUMPY");
+  if (start[6] < 1 || start[6] > 3) file.refuse(fmt::format("version {}.{} of .npy is unknown", start[6], start[7]));
+  unsigned char length[4] = {};
+  file.read(length, start[6] == 1 ? 2 : 4, "the header's length");
+  const int64_t bytes = length[0] | length[1] << 8 | length[2] << 16 | static_cast<int64_t>(length[3]) << 24;
+  if (bytes > file.left()) file.refuse(fmt::format("truncated: a header of {} bytes is announced, {} are left", bytes, file.left()));
+  std::string text(static_cast<size_t>(bytes), '\0');
+  file.read(text.data(), bytes, "the header");
+  return HeaderText(file, std::move(text)).parse();
+}
+
+}  // namespace
+
+void save_npy(const std::string& path, const Tensor& x, Where at) {
+  const char* element = x.dtype() == DType::float32   ? "<f4"
+                        : x.dtype() == DType::float64 ? "<f8"
+                        : x.dtype() == DType::int64   ? "<i8"
+                                                      : "|b1";
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", element,
+                                   fmt::join(x.shape().begin(), x.shape().end(), ", "), x.rank() == 1 ? "," : "");
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  header += '\n';
+  const Tensor dense = packed(x);
+  std::vector<char> bytes(static_cast<size_t>(x.numel()) * size_of(x.dtype()));
+  if (!bytes.empty()) dense.backend().download(bytes.data(), dense.bytes(), bytes.size());
+
+  OutputFile file(path, "save_npy", at);
+  const unsigned char start[10] = {
+      0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<unsigned char>(header.size() & 255), static_cast<unsigned char>(header.size() >> 8)};
+  file.write(start, sizeof start);
+  file.write(header.data(), header.size());
+  file.write(bytes.data(), bytes.size());
+  file.finish();
+}
+
+Tensor load_npy(const std::string& path, Where at) {
+  InputFile file(path, "load_npy", at);
+  const Header h = read_header(file);
+  if (h.shape.size() > max_rank) file.refuse(fmt::format("rank {} exceeds the limit of {}", h.shape.size(), max_rank));
+  Shape shape(h.shape);
+  if (h.fortran) std::reverse(shape.begin(), shape.end());
+  try {
+    check_shape(at, "load_npy", shape);
+  } catch (const Error&) {
+    file.refuse(fmt::format("shape {} overflows", to_string(shape)));
+  }
+  const int64_t bytes = numel(shape) * h.encoding.size;
+  if (bytes != file.left()) file.refuse(fmt::format("shape {} needs {} bytes, the file has {}", to_string(shape), bytes, file.left()));
+
+  const Tensor y = allocate(at, shape, natural_dtype(h.encoding), cpu);
+  decode_into(y, h.encoding, [&](void* to, int64_t n) { file.read(to, n, "the elements"); });
+  if (!h.fortran) return y;
+  Strides strides = y.strides();
+  std::reverse(shape.begin(), shape.end());
+  std::reverse(strides.begin(), strides.end());
+  return packed(alias(y, shape, strides, 0));
+}
+
+}  // namespace scoregrad
