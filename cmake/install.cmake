@@ -8,7 +8,7 @@ set(header_dir ${CMAKE_INSTALL_INCLUDEDIR}/scoregrad)
 
 install(TARGETS scoregrad EXPORT scoregrad)
 install(EXPORT scoregrad NAMESPACE scoregrad:: FILE scoregradTargets.cmake DESTINATION ${package_dir})
-foreach(folder autograd nn losses samplers)
+foreach(folder autograd report nn samplers losses)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${header_dir} FILES_MATCHING PATTERN *.h PATTERN *.def)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/scoregrad.h DESTINATION ${header_dir})
