@@ -8,7 +8,7 @@ class Observer;
 
 struct Mode {
   bool recording = true;
-  Where rule_line;               // set while a rule runs: its nodes name their forward node's line
+  Where rule_line;               // set while a rule or a composition runs: its nodes name the line of what they are part of
   Observer* observer = nullptr;  // innermost watcher: autograd/graph/observer.h
 };
 inline constinit thread_local Mode mode;
@@ -39,6 +39,11 @@ class LineScope {
 
  private:
   Where before_;
+};
+
+/// While alive, what a composition computes names its caller's line `at`; inside a rule or another composition the outer line stands.
+struct CallerScope : LineScope {
+  explicit CallerScope(Where at) : LineScope(mode.rule_line ? mode.rule_line : at) {}
 };
 
 }  // namespace scoregrad

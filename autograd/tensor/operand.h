@@ -12,7 +12,7 @@ class Operand {
   Operand(const Tensor& t, const char* file = __builtin_FILE(), int line = __builtin_LINE()) : at{file, line}, tensor_(&t) {}
   template <class N, class = std::enable_if_t<std::is_arithmetic_v<N>>>
   Operand(N n, const char* file = __builtin_FILE(), int line = __builtin_LINE())
-      : at{file, line}, number_{static_cast<double>(n), static_cast<int64_t>(n)}, whole_(static_cast<double>(number_.i) == number_.f) {}
+      : at{file, line}, number_{static_cast<double>(n), whole_part(n)}, whole_(static_cast<double>(number_.i) == number_.f) {}
   /// The same operand, reported at another line.
   Operand(const Operand& o, Where where) : Operand(o) { at = where; }
 
@@ -23,6 +23,14 @@ class Operand {
   Immediate number(DType dtype, const char* op) const;
 
  private:
+  // A double beyond int64 has no whole part there: the cast would be undefined.
+  template <class N>
+  static constexpr int64_t whole_part(N n) {
+    if constexpr (std::is_floating_point_v<N>)
+      return n > N(-9e18) && n < N(9e18) ? static_cast<int64_t>(n) : 0;
+    else
+      return static_cast<int64_t>(n);
+  }
   const Tensor* tensor_ = nullptr;
   Immediate number_{0, 0};
   bool whole_ = true;

@@ -1,0 +1,157 @@
+// Ops made of other ops: no rule of their own, the chain rule does the rest.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "autograd/graph/mode.h"
+#include "autograd/ops/ops.h"
+#include "autograd/ops/rule.h"
+
+namespace scoregrad {
+namespace {
+
+const Tensor& floating(const Operand& x, const char* op) {
+  const Tensor& t = tensor_of(x, op);
+  if (!is_floating(t.dtype())) throw Error(x.at, fmt::format("{}: not defined for {}; use to(float32)", op, name_of(t.dtype())));
+  return t;
+}
+
+double count_of(const Tensor& x, const Axes& axes) {
+  int64_t n = 1;
+  for (int64_t axis : axes) n *= x.shape()[static_cast<int>(axis)];
+  return static_cast<double>(n);
+}
+
+// The largest element over `axes`, kept, as a constant; 0 where it is not finite, so that x - peak keeps x's infinities.
+Tensor peak(const Tensor& x, const Axes& axes) {
+  const NoGrad plain;
+  if (x.numel() == 0) return sum(x, axes, true);
+  const Tensor m = max(x, axes, true);
+  return where(m - m == 0, m, 0);
+}
+
+}  // namespace
+
+Tensor mean(Operand x, const Axes& axes, bool keep) {
+  const Tensor& t = floating(x, "mean");
+  const Axes over = normal_axes(x.at, "mean", axes, t.rank());
+  const CallerScope line(x.at);
+  return sum(x, over, keep) / count_of(t, over);
+}
+
+Tensor var(Operand x, const Axes& axes, int64_t correction, bool keep) {
+  const Tensor& t = floating(x, "var");
+  const Axes over = normal_axes(x.at, "var", axes, t.rank());
+  const CallerScope line(x.at);
+  const Tensor centred = t - mean(x, over, true);
+  return sum(square(centred), over, keep) / std::max(0.0, count_of(t, over) - static_cast<double>(correction));
+}
+
+// The square root has no derivative at 0; the selects keep 0 away from it, in the value and in every derivative.
+Tensor norm(Operand x, const Axes& axes, bool keep) {
+  const Tensor& t = floating(x, "norm");
+  const Axes over = normal_axes(x.at, "norm", axes, t.rank());
+  const CallerScope line(x.at);
+  const Tensor s = sum(square(t), over, keep), zero = s == 0;
+  return where(zero, 0, sqrt(where(zero, 1, s)));
+}
+
+// A row of -inf has the value -inf; the selects give it the gradient 0.
+Tensor logsumexp(Operand x, const Axes& axes, bool keep) {
+  const Tensor& t = floating(x, "logsumexp");
+  const Axes over = normal_axes(x.at, "logsumexp", axes, t.rank());
+  const CallerScope line(x.at);
+  const Tensor m = peak(t, over), s = sum(exp(t - m), over, keep), none = s == 0;
+  const Tensor shift = keep ? m : reshape(m, s.shape());
+  return log(where(none, 1, s)) + where(none, -INFINITY, shift);
+}
+
+Tensor any(Operand x, const Axes& axes, bool keep) {
+  if (tensor_of(x, "any").dtype() != DType::boolean) throw Error(x.at, "any: needs a bool tensor");
+  return sum(to(x, int64), axes, keep) > 0;
+}
+
+Tensor all(Operand x, const Axes& axes, bool keep) {
+  if (tensor_of(x, "all").dtype() != DType::boolean) throw Error(x.at, "all: needs a bool tensor");
+  return sum(to(logical_not(x), int64), axes, keep) == 0;
+}
+
+Tensor clamp(Operand x, double lo, double hi) {
+  const Tensor& t = tensor_of(x, "clamp");
+  if (!(lo <= hi)) throw Error(x.at, fmt::format("clamp: the bounds {} and {} leave nothing between them", lo, hi));
+  const CallerScope line(x.at);
+  return where(t < lo, lo, where(t > hi, hi, t));
+}
+
+Tensor leaky_relu(Operand x, double slope) {
+  const Tensor& t = floating(x, "leaky_relu");
+  const CallerScope line(x.at);
+  return where(t > 0, t, t * slope);
+}
+
+// Positive x stays out of expm1, whose overflow would meet the select's 0 in the gradient.
+Tensor elu(Operand x, double alpha) {
+  const Tensor& t = floating(x, "elu");
+  const CallerScope line(x.at);
+  const Tensor positive = t > 0;
+  return where(positive, t, expm1(where(positive, 0, t)) * alpha);
+}
+
+Tensor softmax(Operand x, int64_t axis) {
+  const Tensor& t = floating(x, "softmax");
+  const Axes over{normal_axis(x.at, "softmax", axis, t.rank())};
+  const CallerScope line(x.at);
+  const Tensor e = exp(t - peak(t, over));
+  return e / sum(e, over, true);
+}
+
+Tensor log_softmax(Operand x, int64_t axis) {
+  const Tensor& t = floating(x, "log_softmax");
+  const Axes over{normal_axis(x.at, "log_softmax", axis, t.rank())};
+  const CallerScope line(x.at);
+  const Tensor shifted = t - peak(t, over);
+  return shifted - log(sum(exp(shifted), over, true));
+}
+
+namespace {
+
+// (x - mean) / sqrt(var + eps) over the given axes.
+Tensor standardised(const Tensor& x, const Axes& axes, double eps) {
+  const Tensor centred = x - mean(x, axes, true);
+  return centred * rsqrt(mean(square(centred), axes, true) + eps);
+}
+
+}  // namespace
+
+Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
+  const Tensor &t = floating(x, "layer_norm"), &w = tensor_of(weight, "layer_norm"), &b = tensor_of(bias, "layer_norm");
+  bool fits = w.rank() > 0 && w.rank() <= t.rank() && b.shape() == w.shape();
+  Axes last;
+  for (int i = 0; fits && i < w.rank(); ++i) {
+    last.push_back(t.rank() - w.rank() + i);
+    fits = t.shape()[t.rank() - w.rank() + i] == w.shape()[i];
+  }
+  if (!fits)
+    throw Error(x.at, fmt::format("layer_norm: weight {} and bias {} must have the last extents of x {}", to_string(w.shape()),
+                                  to_string(b.shape()), to_string(t.shape())));
+  const CallerScope line(x.at);
+  return standardised(t, last, eps) * w + b;
+}
+
+Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, double eps) {
+  const Tensor &t = floating(x, "group_norm"), &w = tensor_of(weight, "group_norm"), &b = tensor_of(bias, "group_norm");
+  const int64_t channels = t.rank() < 2 ? 0 : t.shape()[1];
+  if (t.rank() < 2 || groups < 1 || channels % groups != 0 || w.shape() != Shape{channels} || b.shape() != Shape{channels})
+    throw Error(x.at, fmt::format("group_norm: x {} in {} groups with weight {} and bias {}; wanted are x [n, c, ..], weight and bias [c], "
+                                  "and a number of groups that divides c",
+                                  to_string(t.shape()), groups, to_string(w.shape()), to_string(b.shape())));
+  const CallerScope line(x.at);
+  int64_t positions = 1;
+  for (int i = 2; i < t.rank(); ++i) positions *= t.shape()[i];
+  Shape column{channels};  // weight and bias against the positions
+  for (int i = 2; i < t.rank(); ++i) column.push_back(1);
+  const Tensor grouped = reshape(t, {t.shape()[0], groups, channels / groups * positions});
+  return reshape(standardised(grouped, {2}, eps), t.shape()) * reshape(w, column) + reshape(b, column);
+}
+
+}  // namespace scoregrad

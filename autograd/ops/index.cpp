@@ -1,0 +1,155 @@
+// Ops that read or write at positions held in an int64 tensor. gather and scatter_add, index_select and index_add are each other's
+// adjoints.
+#include <fmt/format.h>
+
+#include "autograd/ops/ops.h"
+#include "autograd/ops/rule.h"
+
+namespace scoregrad {
+namespace {
+
+// Whole slices along one axis with an index [n], or single elements with an index of the result's rank.
+enum class Unit { slices, elements };
+
+const char* reading(Unit u) { return u == Unit::slices ? "index_select" : "gather"; }
+const char* writing(Unit u) { return u == Unit::slices ? "index_add" : "scatter_add"; }
+
+Tensor read(Unit u, Operand x, int64_t axis, const Tensor& index) {
+  return u == Unit::slices ? index_select(x, axis, index) : gather(x, axis, index);
+}
+Tensor write(Unit u, Operand x, int64_t axis, const Tensor& index, Operand src) {
+  return u == Unit::slices ? index_add(x, axis, index, src) : scatter_add(x, axis, index, src);
+}
+
+struct ReadNode final : RuleNode {
+  Unit unit;
+  int axis;
+  Saved index;
+  ReadNode(const Tensor& y, Where line, Unit u, int along, const Tensor& where)
+      : RuleNode(u == Unit::slices ? Primitive::index_select : Primitive::gather, y, line),
+        unit(u),
+        axis(along),
+        index(Saved::operand(where)) {}
+  std::string attributes() const override { return fmt::format("axis={}", axis); }
+  int saved_count() const override { return 1; }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
+    out[0] = write(unit, zeros(operands()[0]->shape, {dtype, device}), axis, index.get(*this), g);
+  }
+  Tensor jvp(std::span<const Tensor> t) const override { return read(unit, t[0], axis, index.get(*this)); }
+};
+
+// Operands: what is written onto, and what is added.
+struct WriteNode final : RuleNode {
+  Unit unit;
+  int axis;
+  Saved index;
+  Shape source;
+  WriteNode(const Tensor& y, Where line, Unit u, int along, const Tensor& where, const Shape& src)
+      : RuleNode(u == Unit::slices ? Primitive::index_add : Primitive::scatter_add, y, line),
+        unit(u),
+        axis(along),
+        index(Saved::operand(where)),
+        source(src) {}
+  std::string attributes() const override { return fmt::format("axis={}", axis); }
+  int saved_count() const override { return 1; }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
+    if (wanted[0]) out[0] = g;
+    if (wanted.size() > 1 && wanted[1]) out[1] = read(unit, g, axis, index.get(*this));
+  }
+  Tensor jvp(std::span<const Tensor> t) const override {
+    if (t.size() < 2 || !t[1].defined()) return t[0];
+    return write(unit, t[0].defined() ? t[0] : zeros(shape, {dtype, device}), axis, index.get(*this), t[1]);
+  }
+};
+
+// Checks index against x; returns the shape that is read or written.
+Shape checked(const char* op, Unit u, Where at, const Tensor& x, int axis, const Tensor& index) {
+  if (index.dtype() != DType::int64) throw Error(at, fmt::format("{}: the index is {}, it must be int64", op, name_of(index.dtype())));
+  if (index.device() != x.device())
+    throw Error(at, fmt::format("{}: x on {} and index on {}; use to(device)", op, name_of(x.device()), name_of(index.device())));
+  Shape shape = x.shape();
+  bool fits = index.rank() == (u == Unit::slices ? 1 : x.rank());
+  if (u == Unit::slices && fits) shape[axis] = index.shape()[0];
+  if (u == Unit::elements && fits) {
+    shape = index.shape();
+    for (int i = 0; i < x.rank(); ++i) fits = fits && (i == axis || shape[i] <= x.shape()[i]);
+  }
+  if (!fits)
+    throw Error(at,
+                fmt::format("{}: an index of shape {} does not fit x of shape {} along axis {}; {}", op, to_string(index.shape()),
+                            to_string(x.shape()), axis,
+                            u == Unit::slices ? "it must have one axis" : "it must have x's rank and, off the axis, no larger extents"));
+  return shape;
+}
+
+Tensor do_read(Unit u, const Operand& x, int64_t axis, const Tensor& index) {
+  const char* op = reading(u);
+  const Tensor& t = tensor_of(x, op);
+  const int along = normal_axis(x.at, op, axis, t.rank());
+  Tensor y = allocate(x.at, checked(op, u, x.at, t, along, index), t.dtype(), t.device());
+  (u == Unit::slices ? y.backend().index_select : y.backend().gather)(x.at, y.view(), t.view(), index.view(), along);
+  return recorded(op, x.at, y, is_floating(y.dtype()) && t.tracked(), [&] {
+    auto* n = new ReadNode(y, x.at, u, along, index);
+    n->set_operand(0, t);
+    return n;
+  });
+}
+
+Tensor do_write(Unit u, const Operand& x, int64_t axis, const Tensor& index, const Operand& src) {
+  const char* op = writing(u);
+  const Tensor &t = tensor_of(x, op), &s = tensor_of(src, op);
+  const int along = normal_axis(x.at, op, axis, t.rank());
+  const Shape wanted = checked(op, u, x.at, t, along, index);
+  if (s.shape() != wanted || s.dtype() != t.dtype() || s.device() != t.device())
+    throw Error(x.at, fmt::format("{}: src is {} {}, wanted is {} {}", op, name_of(s.dtype()), to_string(s.shape()), name_of(t.dtype()),
+                                  to_string(wanted)));
+  Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
+  y.backend().copy(y.view(), t.view());
+  (u == Unit::slices ? y.backend().index_add : y.backend().scatter_add)(x.at, y.view(), index.view(), s.view(), along);
+  return recorded(op, x.at, y, is_floating(y.dtype()) && (t.tracked() || s.tracked()), [&] {
+    auto* n = new WriteNode(y, x.at, u, along, index, s.shape());
+    n->set_operand(0, t);
+    n->set_operand(1, s);
+    return n;
+  });
+}
+
+}  // namespace
+
+Tensor gather(Operand x, int64_t axis, const Tensor& index) { return do_read(Unit::elements, x, axis, index); }
+Tensor index_select(Operand x, int64_t axis, const Tensor& index) { return do_read(Unit::slices, x, axis, index); }
+Tensor scatter_add(Operand x, int64_t axis, const Tensor& index, Operand src) { return do_write(Unit::elements, x, axis, index, src); }
+Tensor index_add(Operand x, int64_t axis, const Tensor& index, Operand src) { return do_write(Unit::slices, x, axis, index, src); }
+
+Tensor embedding(Operand weight, const Tensor& index) {
+  const Tensor& w = tensor_of(weight, "embedding");
+  if (w.rank() != 2) throw Error(weight.at, fmt::format("embedding: the table must be [n, d], not {}", to_string(w.shape())));
+  const CallerScope line(weight.at);
+  Shape shape = index.shape();
+  shape.push_back(w.shape()[1]);
+  return reshape(index_select(weight, 0, reshape(index, {index.numel()})), shape);
+}
+
+Tensor one_hot(const Tensor& index, int64_t classes, DType dtype, Where at) {
+  Shape shape = index.shape();
+  shape.push_back(classes);
+  const Tensor none = zeros(shape, {dtype, index.device()}, at);
+  const Tensor place = unsqueeze(index, -1);
+  return scatter_add(Operand(none, at.file, at.line), -1, place, ones(place.shape(), {dtype, index.device()}, at));
+}
+
+Sorted sort(Operand x, int64_t axis, bool descending) {
+  const Tensor& t = tensor_of(x, "sort");
+  const int along = normal_axis(x.at, "sort", axis, t.rank());
+  Tensor values = allocate(x.at, t.shape(), t.dtype(), t.device());
+  const Tensor order = allocate(x.at, t.shape(), DType::int64, t.device());
+  values.backend().sort(values.view(), order.view(), t.view(), along, descending);
+  values = recorded("sort", x.at, values, is_floating(t.dtype()) && t.tracked(), [&] {  // the sorted values are a gather
+    auto* n = new ReadNode(values, x.at, Unit::elements, along, order);
+    n->set_operand(0, t);
+    return n;
+  });
+  return {values, order};
+}
+
+}  // namespace scoregrad

@@ -1,0 +1,182 @@
+// Ops that move elements into new places: joining, cutting, padding, masks of triangles, copies.
+#include <fmt/format.h>
+
+#include "autograd/ops/ops.h"
+#include "autograd/ops/rule.h"
+
+namespace scoregrad {
+namespace {
+
+// Elements start .. start+extent-1 of one axis of y, to be written.
+Tensor window(const Tensor& y, int axis, int64_t start, int64_t extent) {
+  Shape shape = y.shape();
+  shape[axis] = extent;
+  return alias(y, shape, y.strides(), y.body().offset + start * y.strides()[axis]);
+}
+
+struct ConcatNode final : RuleNode {
+  int axis;
+  std::vector<int64_t> extents;
+  ConcatNode(const Tensor& y, Where line, int along, std::vector<int64_t> pieces)
+      : RuleNode(Primitive::concat, y, line), axis(along), extents(std::move(pieces)) {}
+  std::string attributes() const override { return fmt::format("axis={}", axis); }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
+    int64_t start = 0;
+    for (size_t i = 0; i < out.size(); start += extents[i], ++i)
+      if (wanted[i]) out[i] = narrow(g, axis, start, start + extents[i]);
+  }
+  Tensor jvp(std::span<const Tensor> t) const override {
+    Tensors pieces;
+    for (size_t i = 0; i < t.size(); ++i) {
+      Shape piece = shape;
+      piece[axis] = extents[i];
+      pieces.push_back(t[i].defined() ? t[i] : zeros(piece, {dtype, device}));
+    }
+    return concat(pieces, axis);
+  }
+};
+
+struct Diag {
+  static constexpr Primitive primitive = Primitive::diag;
+  Tensor apply(const Tensor& x) const { return diag(x); }
+  Tensor transpose(const Tensor& g, const Shape&) const { return diagonal(g); }
+};
+
+struct Contiguous {
+  static constexpr Primitive primitive = Primitive::contiguous;
+  Tensor apply(const Tensor& x) const { return x; }
+  Tensor transpose(const Tensor& g, const Shape&) const { return g; }
+};
+
+// True on and below the diagonal of the last two axes.
+Tensor below(const Tensor& x, int64_t diagonal, const char* op, Where at) {
+  if (x.rank() < 2) throw Error(at, fmt::format("{}: needs at least two axes, not the shape {}", op, to_string(x.shape())));
+  const Tensor rows = arange(0, static_cast<double>(x.shape().back(1)), 1, {int64, x.device()});
+  const Tensor columns = arange(0, static_cast<double>(x.shape().back(0)), 1, {int64, x.device()});
+  return columns <= unsqueeze(rows, 1) + diagonal;
+}
+
+}  // namespace
+
+Tensor concat(const Tensors& xs, int64_t axis, Where at) {
+  if (xs.empty()) throw Error(at, "concat: no tensors were given");
+  const int along = normal_axis(at, "concat", axis, xs[0].rank());
+  Shape shape = xs[0].shape();
+  std::vector<int64_t> extents;
+  bool tracked = false;
+  shape[along] = 0;
+  for (const Tensor& x : xs) {
+    bool fits = x.rank() == shape.rank;
+    for (int i = 0; fits && i < shape.rank; ++i) fits = i == along || x.shape()[i] == shape[i];
+    if (!fits)
+      throw Error(at, fmt::format("concat: shapes {} and {} differ off axis {}", to_string(xs[0].shape()), to_string(x.shape()), along));
+    if (x.dtype() != xs[0].dtype() || x.device() != xs[0].device())
+      throw Error(at, fmt::format("concat: operands of {} on {} and {} on {}; use to()", name_of(xs[0].dtype()), name_of(xs[0].device()),
+                                  name_of(x.dtype()), name_of(x.device())));
+    extents.push_back(x.shape()[along]);
+    shape[along] += extents.back();
+    tracked = tracked || x.tracked();
+  }
+  check_shape(at, "concat", shape);
+  Tensor y = allocate(at, shape, xs[0].dtype(), xs[0].device());
+  int64_t start = 0;
+  for (size_t i = 0; i < xs.size(); start += extents[i], ++i) y.backend().copy(window(y, along, start, extents[i]).view(), xs[i].view());
+  return recorded("concat", at, y, tracked, [&] {
+    auto* n = new ConcatNode(y, at, along, std::move(extents));
+    n->set_operands(xs);
+    return n;
+  });
+}
+
+Tensor stack(const Tensors& xs, int64_t axis, Where at) {
+  if (xs.empty()) throw Error(at, "stack: no tensors were given");
+  const int along = normal_axis(at, "stack", axis, xs[0].rank() + 1);
+  const CallerScope line(at);
+  Tensors pieces;
+  for (const Tensor& x : xs) {
+    if (x.shape() != xs[0].shape())
+      throw Error(at, fmt::format("stack: shapes {} and {} differ", to_string(xs[0].shape()), to_string(x.shape())));
+    pieces.push_back(unsqueeze(x, along));
+  }
+  return concat(pieces, along, at);
+}
+
+Tensors split(Operand x, const std::vector<int64_t>& extents, int64_t axis) {
+  const Tensor& t = tensor_of(x, "split");
+  const int along = normal_axis(x.at, "split", axis, t.rank());
+  int64_t total = 0;
+  for (int64_t e : extents) total += e < 0 ? t.shape()[along] + 1 : e;
+  if (total != t.shape()[along])
+    throw Error(x.at, fmt::format("split: pieces of {} along axis {} of {}", to_string(Dims(extents)), along, to_string(t.shape())));
+  Tensors pieces;
+  int64_t start = 0;
+  for (int64_t e : extents) {
+    pieces.push_back(narrow(x, along, start, start + e));
+    start += e;
+  }
+  return pieces;
+}
+
+Tensor pad(Operand x, const std::vector<Padding>& padding, double value) {
+  Tensor y = tensor_of(x, "pad");
+  if (static_cast<int>(padding.size()) != y.rank())
+    throw Error(x.at, fmt::format("pad: {} paddings for a tensor of shape {}; give one an axis", padding.size(), to_string(y.shape())));
+  const CallerScope line(x.at);
+  for (int axis = 0; axis < y.rank(); ++axis) {
+    const Padding p = padding[static_cast<size_t>(axis)];
+    if (p.before < 0 || p.after < 0) throw Error(x.at, "pad: a padding is negative; use narrow() to cut");
+    Tensors parts{y};
+    Shape block = y.shape();
+    if (block[axis] = p.before; p.before > 0) parts.insert(parts.begin(), full(block, value, like(y), x.at));
+    if (block[axis] = p.after; p.after > 0) parts.push_back(full(block, value, like(y), x.at));
+    if (parts.size() > 1) y = concat(parts, axis, x.at);
+  }
+  return y;
+}
+
+Tensor roll(Operand x, int64_t shift, int64_t axis) {
+  const Tensor& t = tensor_of(x, "roll");
+  const int along = normal_axis(x.at, "roll", axis, t.rank());
+  const int64_t n = t.shape()[along];
+  const int64_t cut = n == 0 ? 0 : ((-shift % n) + n) % n;
+  if (cut == 0) return t;
+  const CallerScope line(x.at);
+  return concat({narrow(x, along, cut, n), narrow(x, along, 0, cut)}, along, x.at);
+}
+
+Tensor tril(Operand x, int64_t diagonal) {
+  const Tensor& t = tensor_of(x, "tril");
+  const CallerScope line(x.at);
+  return where(below(t, diagonal, "tril", x.at), t, 0);
+}
+
+Tensor triu(Operand x, int64_t diagonal) {
+  const Tensor& t = tensor_of(x, "triu");
+  const CallerScope line(x.at);
+  return where(below(t, diagonal - 1, "triu", x.at), 0, t);
+}
+
+Tensor diag(Operand x) {
+  const Tensor& t = tensor_of(x, "diag");
+  if (t.rank() == 0) throw Error(x.at, "diag: a 0-d tensor has no axis to spread; use reshape(x, {1})");
+  Shape shape = t.shape();
+  const int64_t n = shape.back(0);
+  shape.push_back(n);
+  Tensor y = zeros(shape, like(t), x.at);
+  Strides strides = contiguous_strides(shape);
+  strides.rank -= 1;
+  strides[strides.rank - 1] = n + 1;
+  y.backend().copy(alias(y, t.shape(), strides, 0).view(), t.view());
+  return record_linear(Diag{}, x, y);
+}
+
+Tensor contiguous(Operand x) { return tensor_of(x, "contiguous").is_contiguous() ? x.tensor() : clone(x); }
+
+Tensor clone(Operand x) {
+  const Tensor& t = tensor_of(x, "clone");
+  Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
+  y.backend().copy(y.view(), t.view());
+  return record_linear(Contiguous{}, x, y);
+}
+
+}  // namespace scoregrad
