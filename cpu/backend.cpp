@@ -1,0 +1,48 @@
+// The CPU's table: a constant, so that a program starts without running anything.
+#include <cstring>
+
+#include "cpu/kernels.h"
+#include "cpu/memory.h"
+
+namespace scoregrad {
+
+namespace {
+
+void copy_bytes(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+void nothing_pending() {}
+
+constexpr Backend table{
+    .name = "cpu",
+    .allocate = on_cpu::allocate,
+    .release = on_cpu::release,
+    .upload = copy_bytes,
+    .download = copy_bytes,
+    .synchronise = nothing_pending,
+    .memory = on_cpu::memory,
+    .reset_peak = on_cpu::reset_peak,
+    .elementwise = nullptr,
+    .copy = on_cpu::copy,
+    .fill = on_cpu::fill,
+    .reduce = on_cpu::reduce,
+    .cumsum = on_cpu::cumsum,
+    .sort = on_cpu::sort,
+    .gather = on_cpu::gather,
+    .scatter_add = on_cpu::scatter_add,
+    .index_select = on_cpu::index_select,
+    .index_add = on_cpu::index_add,
+    .matmul = on_cpu::matmul,
+    .random = nullptr,
+    .fold = nullptr,
+    .cholesky = on_cpu::cholesky,
+    .solve = on_cpu::solve,
+    .triangular_solve = on_cpu::triangular_solve,
+    .logabsdet = on_cpu::logabsdet,
+};
+
+}  // namespace
+
+const Backend& cpu_backend() { return table; }
+
+}  // namespace scoregrad

@@ -1,0 +1,235 @@
+// Reductions over any set of axes of any layout. The result is the tree of autograd/backend/reduction_tree.h whatever path is taken: the
+// reduced elements of a chunk are contiguous (a run), or neighbouring outputs are (columns side by side), or neither (packed into a run).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "autograd/backend/reduction_tree.h"
+#include "cpu/kernels.h"
+#include "cpu/loop.h"
+#include "cpu/memory.h"
+#include "cpu/reduce_lanes.h"
+#include "cpu/threads.h"
+
+namespace scoregrad::on_cpu {
+
+namespace {
+
+constexpr const char* kind_names[] = {"sum", "prod", "max", "min", "argmax", "argmin"};
+constexpr int64_t grain = 1 << 14;       // elements in one piece of work
+constexpr int64_t lane_bytes = 1 << 14;  // what the lanes of a block of columns may take of L1
+constexpr double element_ns = 0.15;
+
+/// A reduction in as few dimensions as its strides allow: operand 0 is the input, operand 1 the output.
+struct Plan {
+  Loop<2> kept;
+  Loop<1> reduced;
+  int64_t outputs, elements;  // elements: reduced into each output
+};
+
+Plan plan_of(const View& out, const View& in, const Axes& axes) {
+  Shape kept = in.shape, reduced = in.shape;
+  for (int d = 0; d < in.shape.rank; ++d) {
+    const bool reduce_it = std::find(axes.begin(), axes.end(), d) != axes.end();
+    (reduce_it ? kept : reduced).at[d] = 1;
+  }
+  return {free_loop<2>(kept, {&in.strides, &out.strides}), ordered_loop<1>(reduced, {&in.strides}), numel(kept), numel(reduced)};
+}
+
+template <class C>
+struct Tag {
+  using type = C;
+};
+
+template <class F>
+void with_combine(Reduction kind, F&& f) {
+  switch (kind) {
+    case Reduction::sum:
+      return f(Tag<Sum>{});
+    case Reduction::prod:
+      return f(Tag<Prod>{});
+    case Reduction::max:
+      return f(Tag<Max>{});
+    default:
+      return f(Tag<Min>{});
+  }
+}
+
+/// Where chunk results go: straight to the output where there is one chunk, else to a table [chunk][output].
+template <class T>
+class Results {
+ public:
+  Results(const Plan& plan, T* out)
+      : chunks_((plan.elements + tree_chunk - 1) / tree_chunk), plan_(plan), out_(out), table_(chunks_ > 1 ? chunks_ * plan.outputs : 0) {}
+
+  int64_t chunks() const { return chunks_; }
+  /// Where result `output` of `chunk` is written, `offset` being where that output lies.
+  T* at(int64_t chunk, int64_t output, int64_t offset) {
+    return chunks_ == 1 ? out_ + offset : table_.data() + chunk * plan_.outputs + output;
+  }
+  /// The distance between neighbouring outputs, where the output's own is `step`.
+  int64_t step(int64_t own) const { return chunks_ == 1 ? own : 1; }
+
+  void combine(Reduction kind) {
+    if (chunks_ == 1) return;
+    with_combine(kind, [&]<class C>(Tag<C>) {
+      parallel_ranges(plan_.outputs, grain, static_cast<double>(chunks_), [&](int64_t begin, int64_t end) {
+        Cursor<2> cursor(plan_.kept, plan_.kept.rank, begin);
+        for (int64_t i = begin; i < end; ++i, cursor.next()) {
+          Wide<T> total = table_[i];
+          for (int64_t c = 1; c < chunks_; ++c) total = C::combine(total, Wide<T>(table_[c * plan_.outputs + i]));
+          out_[cursor.offset[1]] = static_cast<T>(total);
+        }
+      });
+    });
+  }
+
+ private:
+  int64_t chunks_;
+  const Plan& plan_;
+  T* out_;
+  Scratch<T> table_;
+};
+
+/// n elements of the reduced dimensions from element k on, as one run: where they lie, if they do, else copied to `buffer`.
+template <class T>
+const T* run_of(const Loop<1>& reduced, const T* x, int64_t k, int64_t n, T* buffer) {
+  const int last = reduced.rank - 1;
+  const int64_t length = reduced.extent[last], step = reduced.stride[0][last];
+  Cursor<1> cursor(reduced, last, k / length);
+  int64_t skip = k % length;
+  if (step == 1 && skip + n <= length) return x + cursor.offset[0] + skip;
+  for (int64_t done = 0; done < n; skip = 0, cursor.next()) {
+    const int64_t m = std::min(length - skip, n - done);
+    const T* from = x + cursor.offset[0] + skip * step;
+    for (int64_t i = 0; i < m; ++i) buffer[done + i] = from[i * step];
+    done += m;
+  }
+  return buffer;
+}
+
+template <class T>
+void reduce_runs(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, Results<T>& results) {
+  const int64_t chunks = results.chunks(), size = std::min(plan.elements, tree_chunk);
+  parallel_ranges(
+      plan.outputs * chunks, std::max<int64_t>(1, grain / size), element_ns * static_cast<double>(size), [&](int64_t begin, int64_t end) {
+        T buffer[tree_chunk];
+        Cursor<2> cursor(plan.kept, plan.kept.rank, begin / chunks);
+        int64_t output = begin / chunks, chunk = begin % chunks;
+        for (int64_t unit = begin; unit < end; ++unit) {
+          const int64_t k = chunk * tree_chunk, n = std::min(tree_chunk, plan.elements - k);
+          *results.at(chunk, output, cursor.offset[1]) = lanes.run(run_of(plan.reduced, in + cursor.offset[0], k, n, buffer), n);
+          if (++chunk == chunks) chunk = 0, ++output, cursor.next();
+        }
+      });
+}
+
+/// Many rows of at most 64 contiguous elements.
+template <class T>
+void reduce_short_rows(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, T* out) {
+  const int64_t size = plan.elements, step = plan.kept.inner(0), out_step = plan.kept.inner(1);
+  parallel_ranges(plan.outputs, std::max<int64_t>(1, grain / size), 0.5 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
+    for_runs(plan.kept, begin, end,
+             [&](const int64_t* offset, int64_t n) { lanes.rows(in + offset[0], size, step, n, out + offset[1], out_step); });
+  });
+}
+
+template <class T>
+void reduce_columns(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, Results<T>& results) {
+  const int last = plan.kept.rank - 1;
+  const int64_t extent = plan.kept.extent[last], out_step = plan.kept.inner(1), step = plan.reduced.inner(0);
+  constexpr int64_t most = lane_bytes / tree_lanes / static_cast<int64_t>(sizeof(T));
+  const int64_t width = std::min(extent, most), blocks = (extent + width - 1) / width, chunks = results.chunks();
+  const int64_t size = std::min(plan.elements, tree_chunk) * width, outer = plan.outputs / extent;
+  const bool regular = plan.reduced.rank == 1;
+  parallel_ranges(outer * blocks * chunks, std::max<int64_t>(1, grain / size), element_ns * static_cast<double>(size),
+                  [&](int64_t begin, int64_t end) {
+                    alignas(64) T scratch[lane_bytes / sizeof(T)], values[most];
+                    int64_t offsets[tree_chunk];
+                    for (int64_t unit = begin; unit < end; ++unit) {
+                      const int64_t chunk = unit % chunks, block = unit / chunks % blocks, at = unit / chunks / blocks;
+                      const Cursor<2> cursor(plan.kept, last, at);
+                      const int64_t k = chunk * tree_chunk, n = std::min(tree_chunk, plan.elements - k);
+                      const int64_t column = block * width, w = std::min(width, extent - column);
+                      const T* x = in + cursor.offset[0] + column;
+                      if (regular) {
+                        x += k * step;
+                      } else {
+                        Cursor<1> rows(plan.reduced, plan.reduced.rank, k);
+                        for (int64_t i = 0; i < n; ++i, rows.next()) offsets[i] = rows.offset[0];
+                      }
+                      T* to = results.at(chunk, at * extent + column, cursor.offset[1] + column * out_step);
+                      const int64_t to_step = results.step(out_step);
+                      lanes.columns(x, n, step, regular ? nullptr : offsets, w, scratch, to_step == 1 ? to : values);
+                      if (to_step != 1)
+                        for (int64_t j = 0; j < w; ++j) to[j * to_step] = values[j];
+                    }
+                  });
+}
+
+/// kind is sum, prod, max or min; there are at least two elements to reduce and one output.
+template <class T>
+void reduce_values(Reduction kind, const Plan& plan, T* out, const T* in) {
+  const ReduceLanes<T> lanes = reduce_lanes<T>(kind);
+  const bool along = plan.reduced.inner(0) == 1, many = plan.kept.rank > 0;
+  if (along && many && plan.reduced.rank == 1 && plan.elements <= tree_lanes) return reduce_short_rows(plan, lanes, in, out);
+  Results<T> results(plan, out);
+  if (!along && many && plan.kept.inner(0) == 1) {
+    reduce_columns(plan, lanes, in, results);
+  } else {
+    reduce_runs(plan, lanes, in, results);
+  }
+  results.combine(kind);
+}
+
+/// The first position of the largest (smallest) element: the values are reduced first, then looked for.
+template <class T>
+void reduce_positions(Reduction kind, const Plan& plan, int64_t* out, const T* in) {
+  Scratch<T> values(plan.outputs);
+  Plan value_plan = plan;
+  int64_t step = 1;
+  for (int d = plan.kept.rank - 1; d >= 0; --d) {
+    value_plan.kept.stride[1][d] = step;
+    step *= plan.kept.extent[d];
+  }
+  reduce_values(kind == Reduction::argmax ? Reduction::max : Reduction::min, value_plan, values.data(), in);
+  const int64_t stride = plan.reduced.inner(0);
+  parallel_ranges(plan.outputs, std::max<int64_t>(1, grain / plan.elements), 0.5 * static_cast<double>(plan.elements),
+                  [&](int64_t begin, int64_t end) {
+                    Cursor<2> cursor(plan.kept, plan.kept.rank, begin);
+                    for (int64_t i = begin; i < end; ++i, cursor.next()) {
+                      const T* x = in + cursor.offset[0];
+                      const T value = values[i];
+                      int64_t k = 0;
+                      while (value == value ? x[k * stride] != value : x[k * stride] == x[k * stride]) ++k;
+                      out[cursor.offset[1]] = k;
+                    }
+                  });
+}
+
+}  // namespace
+
+void reduce(Reduction kind, const View& out, const View& in, const Axes& axes) {
+  const Plan plan = plan_of(out, in, axes);
+  if (plan.outputs == 0) return;
+  const char* name = kind_names[static_cast<int>(kind)];
+  if (in.dtype == DType::boolean && kind == Reduction::sum) throw Error({}, "sum: bool elements; cast them first");
+  if (plan.elements == 0) {
+    if (kind == Reduction::sum) return fill(out, {0, 0});
+    if (kind == Reduction::prod) return fill(out, {1, 1});
+    throw Error({}, fmt::format("{}: no elements along axes {} of shape {}", name, to_string(axes), to_string(in.shape)));
+  }
+  const bool position = kind == Reduction::argmax || kind == Reduction::argmin;
+  if (plan.reduced.rank == 0) return position ? fill(out, {0, 0}) : copy(out, in);
+  dispatch(in.dtype, [&]<class Element>(Element) {
+    using T = std::conditional_t<std::is_same_v<Element, bool>, uint8_t, Element>;
+    const T* x = static_cast<const T*>(in.data);
+    if (position) {
+      reduce_positions(kind, plan, static_cast<int64_t*>(out.data), x);
+    } else {
+      reduce_values(kind, plan, static_cast<T*>(out.data), x);
+    }
+  });
+}
+
+}  // namespace scoregrad::on_cpu

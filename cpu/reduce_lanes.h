@@ -1,0 +1,23 @@
+// The inner loops of reduce, compiled once for each instruction set of the processor family and chosen at run time.
+#pragma once
+#include "autograd/backend/contract.h"
+
+namespace scoregrad::on_cpu {
+
+/// The kernels of one combination over one type, in the order of autograd/backend/reduction_tree.h.
+template <class T>
+struct ReduceLanes {
+  /// One chunk of 1 <= n <= 4096 contiguous elements.
+  T (*run)(const T* x, int64_t n);
+  /// `count` rows of 1 <= n <= 64 contiguous elements, `step` apart, each to one element of out, `out_step` apart.
+  void (*rows)(const T* x, int64_t n, int64_t step, int64_t count, T* out, int64_t out_step);
+  /// One chunk of each of `width` neighbouring columns. Row k of 1 <= n <= 4096 starts at x + k * step, or x + offsets[k] where offsets are
+  /// given; `lanes` is scratch for 64 * width elements.
+  void (*columns)(const T* x, int64_t n, int64_t step, const int64_t* offsets, int64_t width, T* lanes, T* out);
+};
+
+/// kind is sum, prod, max or min; T is float, double, int64_t or uint8_t (bool, which has no sum).
+template <class T>
+ReduceLanes<T> reduce_lanes(Reduction kind);
+
+}  // namespace scoregrad::on_cpu

@@ -1,0 +1,93 @@
+#include <limits>
+
+#include "tests/cpu/arrays.h"
+
+using namespace scoregrad;
+using namespace scoregrad::arrays;
+
+namespace {
+
+template <class To, class From>
+void check_copies() {
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{0}, Shape{7}, Shape{5, 9}, Shape{40, 70}, Shape{3, 0, 2}, Shape{3, 1, 6},
+                             Shape{4, 5, 6}, Shape{2, 3, 4, 5}, Shape{2, 33, 2, 3, 37}})
+    for (Layout to : {Layout::contiguous, Layout::permuted, Layout::reversed, Layout::spaced})
+      for (Layout from : layouts) {
+        const Array<From> in = std::move(Array<From>(shape, from).fill_random(1));
+        Array<To> out(shape, to);
+        cpu_backend().copy(out.view, in.view);
+        int64_t wrong = 0;
+        for_each_index(shape, [&](const Dims& i) { wrong += out.at(i) != static_cast<To>(in.at(i)); });
+        INFO(to_string(shape) << " layout " << static_cast<int>(from) << " to " << static_cast<int>(to));
+        REQUIRE(wrong == 0);
+      }
+}
+
+}  // namespace
+
+TEST_CASE("a copy equals its source in every pair of layouts") {
+  check_copies<float, float>();
+  check_copies<double, double>();
+  check_copies<int64_t, int64_t>();
+  check_copies<bool, bool>();
+}
+
+TEST_CASE("casts truncate to integers and compare with zero for bool") {
+  check_copies<float, double>();
+  check_copies<double, float>();
+  check_copies<int64_t, float>();
+  check_copies<int64_t, double>();
+  check_copies<float, int64_t>();
+  check_copies<double, bool>();
+  check_copies<bool, int64_t>();
+  check_copies<bool, double>();
+}
+
+TEST_CASE("a cast of NaN or a huge number to int64 is defined") {
+  Array<double> in({5});
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const double values[] = {nan, inf, -inf, 1e300, -0x1p63};
+  const int64_t low = std::numeric_limits<int64_t>::min(), high = std::numeric_limits<int64_t>::max(),
+                expected[] = {0, high, low, high, low};
+  for (int i = 0; i < 5; ++i) in.at({i}) = values[i];
+  Array<int64_t> out({5});
+  cpu_backend().copy(out.view, in.view);
+  for (int i = 0; i < 5; ++i) CHECK(out.at({i}) == expected[i]);
+  Array<bool> truth({5});
+  cpu_backend().copy(truth.view, in.view);
+  for (int i = 0; i < 5; ++i) CHECK(truth.at({i}));
+}
+
+TEST_CASE("large copies and transpositions are the same for any number of threads") {
+  for (const Shape& shape : {Shape{600, 700}, Shape{3, 200, 500}})
+    for (Layout from : layouts) {
+      const Array<float> in = std::move(Array<float>(shape, from).fill_random(2));
+      with_threads([&] {
+        Array<float> out(shape);
+        cpu_backend().copy(out.view, in.view);
+        int64_t wrong = 0;
+        for_each_index(shape, [&](const Dims& i) { wrong += out.at(i) != in.at(i); });
+        REQUIRE(wrong == 0);
+      });
+    }
+}
+
+TEST_CASE("fill writes every element and nothing beside them") {
+  for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{300, 500}, Shape{3, 4, 5}})
+    for (Layout layout : {Layout::contiguous, Layout::permuted, Layout::reversed, Layout::spaced}) {
+      Array<double> out(shape, layout);
+      cpu_backend().fill(out.view, {2.5, 7});
+      for_each_index(shape, [&](const Dims& i) { REQUIRE(out.at(i) == 2.5); });
+      if (layout == Layout::spaced && shape.rank == 1 && shape[0] > 0) REQUIRE((&out.at({0}))[1] == 0);
+    }
+  Array<int64_t> integers({3});
+  cpu_backend().fill(integers.view, {2.5, 7});
+  CHECK(integers.at({2}) == 7);
+  Array<bool> truth({3});
+  cpu_backend().fill(truth.view, {0, 7});
+  CHECK(truth.at({2}));
+  Array<float> single({3}, Layout::spaced);
+  cpu_backend().fill(single.view, {2.5, 7});
+  CHECK(single.at({1}) == 2.5f);
+  CHECK((&single.at({0}))[1] == 0);
+}

@@ -1,0 +1,112 @@
+#include <cmath>
+#include <limits>
+
+#include "tests/cpu/arrays.h"
+
+using namespace scoregrad;
+using namespace scoregrad::arrays;
+
+namespace {
+
+/// |out - a b| is at most 4 k eps (|a| |b|), element by element.
+template <class T>
+void check_product(const View& out, const View& a, const View& b) {
+  const int r = out.shape.rank;
+  const int64_t k = a.shape[r - 1];
+  int64_t wrong = 0;
+  for_each_index(out.shape, [&](const Dims& i) {
+    Dims left = i, right = i;
+    long double sum = 0, size = 0;
+    for (int64_t p = 0; p < k; ++p) {
+      left[r - 1] = right[r - 2] = p;
+      const long double term = static_cast<long double>(Array<T>::at(a, left)) * static_cast<long double>(Array<T>::at(b, right));
+      sum += term;
+      size += std::abs(term);
+    }
+    const long double bound = std::is_same_v<T, int64_t> ? 0 : 4 * static_cast<long double>(k) * std::numeric_limits<T>::epsilon() * size;
+    wrong += !(std::abs(static_cast<long double>(Array<T>::at(out, i)) - sum) <= bound);
+  });
+  INFO(to_string(a.shape) << " x " << to_string(b.shape));
+  REQUIRE(wrong == 0);
+}
+
+template <class T>
+void check_layouts(Shape batch, int64_t m, int64_t n, int64_t k) {
+  Shape sa = batch, sb = batch, so = batch;
+  sa.push_back(m), sa.push_back(k);
+  sb.push_back(k), sb.push_back(n);
+  so.push_back(m), so.push_back(n);
+  for (Layout la : layouts)
+    for (Layout lb : layouts)
+      for (Layout lo : {Layout::contiguous, Layout::permuted, Layout::reversed}) {
+        if (lo != Layout::contiguous && la != lb) continue;
+        const Array<T> a = std::move(Array<T>(sa, la).fill_random(8)), b = std::move(Array<T>(sb, lb).fill_random(9));
+        Array<T> out(so, lo);
+        cpu_backend().matmul(out.view, a.view, b.view);
+        check_product<T>(out.view, a.view, b.view);
+      }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a product equals the sum over the inner index in every layout", "", float, double, int64_t) {
+  for (const Shape& batch : {Shape{}, Shape{3}, Shape{2, 3}, Shape{0}, Shape{1, 4}})
+    for (const Shape& mnk :
+         {Shape{1, 1, 1}, Shape{3, 4, 5}, Shape{1, 7, 2}, Shape{7, 1, 3}, Shape{17, 2, 9}, Shape{0, 2, 3}, Shape{2, 0, 3}})
+      check_layouts<TestType>(batch, mnk[0], mnk[1], mnk[2]);
+  check_layouts<TestType>({}, 70, 40, 90);
+  check_layouts<TestType>({2}, 33, 65, 70);
+}
+
+TEST_CASE("a transposed view, a shared right operand and a shared left one multiply like copies of them") {
+  const Array<float> x = std::move(Array<float>({4, 6, 5}).fill_random(1)), w = std::move(Array<float>({7, 5}).fill_random(2));
+  const View transposed{w.view.data, float32, {4, 5, 7}, {0, 1, 5}};
+  Array<float> out({4, 6, 7});
+  cpu_backend().matmul(out.view, x.view, transposed);
+  check_product<float>(out.view, x.view, transposed);
+  const View shared{w.view.data, float32, {4, 7, 5}, {0, 5, 1}}, x_transposed{x.view.data, float32, {4, 5, 6}, {30, 1, 5}};
+  Array<float> other({4, 7, 6});
+  cpu_backend().matmul(other.view, shared, x_transposed);
+  check_product<float>(other.view, shared, x_transposed);
+}
+
+TEST_CASE("an empty inner index gives zeros") {
+  Array<float> out = std::move(Array<float>({2, 3}).fill_random(1));
+  cpu_backend().matmul(out.view, Array<float>({2, 0}).view, Array<float>({0, 3}).view);
+  for_each_index(out.view.shape, [&](const Dims& i) { CHECK(same_bits(out.at(i), 0.0f)); });
+}
+
+TEMPLATE_TEST_CASE("NaN and infinity are not lost against zeros", "", float, double) {
+  for (int64_t n : {2, 20, 100}) {
+    Array<TestType> a({n, n}), b({n, n}), out({n, n});
+    b.at({0, 0}) = std::numeric_limits<TestType>::quiet_NaN();
+    b.at({0, 1}) = std::numeric_limits<TestType>::infinity();
+    cpu_backend().matmul(out.view, a.view, b.view);
+    CHECK(std::isnan(out.at({n - 1, 0})));
+    CHECK(std::isnan(out.at({n - 1, 1})));
+  }
+}
+
+TEMPLATE_TEST_CASE("a large product has the same bits for any number of threads", "", float, double) {
+  for (const Shape& mnk : {Shape{300, 200, 250}, Shape{20000, 2, 300}, Shape{70, 64, 9000}, Shape{3, 2000, 2000}}) {
+    const Array<TestType> a = std::move(Array<TestType>({mnk[0], mnk[2]}).fill_random(1));
+    const Array<TestType> b = std::move(Array<TestType>({mnk[2], mnk[1]}).fill_random(2));
+    Array<TestType> first({mnk[0], mnk[1]});
+    cpu_backend().matmul(first.view, a.view, b.view);
+    check_product<TestType>(first.view, a.view, b.view);
+    with_threads([&] {
+      Array<TestType> again({mnk[0], mnk[1]});
+      cpu_backend().matmul(again.view, a.view, b.view);
+      require_same_bits(first, again);
+    });
+  }
+  const Array<TestType> a = std::move(Array<TestType>({500, 20, 30}).fill_random(1)),
+                        b = std::move(Array<TestType>({500, 30, 10}).fill_random(2));
+  Array<TestType> first({500, 20, 10});
+  cpu_backend().matmul(first.view, a.view, b.view);
+  with_threads([&] {
+    Array<TestType> again({500, 20, 10});
+    cpu_backend().matmul(again.view, a.view, b.view);
+    require_same_bits(first, again);
+  });
+}

@@ -1,0 +1,201 @@
+#include <cmath>
+#include <limits>
+
+#include "autograd/backend/reduction_tree.h"
+#include "tests/cpu/arrays.h"
+
+using namespace scoregrad;
+using namespace scoregrad::arrays;
+
+namespace {
+
+template <class T>
+T expected(Reduction kind, int64_t n, const std::vector<T>& x) {
+  const auto load = [&](int64_t k) { return x[static_cast<size_t>(k)]; };
+  if (n == 0) return kind == Reduction::prod ? T(1) : T(0);
+  switch (kind) {
+    case Reduction::sum:
+      return tree_sum<T>(n, load);
+    case Reduction::prod:
+      return tree_reduce<Prod, T>(n, load);
+    case Reduction::max:
+      return tree_reduce<Max, T>(n, load);
+    default:
+      return tree_reduce<Min, T>(n, load);
+  }
+}
+
+/// The elements that go into output i, in the order of the tree.
+template <class T>
+std::vector<T> elements_of(const View& in, const Axes& axes, const Dims& i) {
+  std::vector<T> x;
+  Shape reduced;
+  for (int64_t a : axes) reduced.push_back(in.shape[static_cast<int>(a)]);
+  for_each_index(reduced, [&](const Dims& k) {
+    Dims at = i;
+    for (int d = 0; d < axes.rank; ++d) at[static_cast<int>(axes[d])] = k[d];
+    x.push_back(Array<T>::at(in, at));
+  });
+  return x;
+}
+
+template <class T>
+void check_reduction(Reduction kind, const Array<T>& in, const Axes& axes, Layout to = Layout::contiguous) {
+  Shape shape = in.view.shape;
+  for (int64_t a : axes) shape[static_cast<int>(a)] = 1;
+  Array<T> out(shape, to);
+  cpu_backend().reduce(kind, out.view, in.view, axes);
+  int64_t wrong = 0;
+  for_each_index(shape, [&](const Dims& i) {
+    const std::vector<T> x = elements_of<T>(in.view, axes, i);
+    wrong += !same_bits(out.at(i), expected<T>(kind, static_cast<int64_t>(x.size()), x));
+  });
+  INFO("kind " << static_cast<int>(kind) << " shape " << to_string(in.view.shape) << " axes " << to_string(axes));
+  REQUIRE(wrong == 0);
+}
+
+template <class T>
+void check_all(const Shape& shape) {
+  for (Layout layout : layouts) {
+    const Array<T> in = std::move(Array<T>(shape, layout).fill_random(3));
+    for (int set = 1; set < 1 << shape.rank; ++set) {
+      Axes axes;
+      for (int d = 0; d < shape.rank; ++d)
+        if (set >> d & 1) axes.push_back(d);
+      for (Reduction kind : {Reduction::sum, Reduction::prod, Reduction::max, Reduction::min}) {
+        if (kind == Reduction::sum && std::is_same_v<T, bool>) continue;
+        check_reduction<T>(kind, in, axes, set % 2 ? Layout::contiguous : Layout::reversed);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a reduction equals the tree bit for bit, for every set of axes in every layout") {
+  for (const Shape& shape : {Shape{1}, Shape{16}, Shape{63}, Shape{200}, Shape{5000}, Shape{3, 7}, Shape{70, 3}, Shape{130, 5},
+                             Shape{5, 130}, Shape{3, 1, 9}, Shape{4, 5, 6}, Shape{2, 3, 4, 5}, Shape{2, 17, 3, 2, 5}}) {
+    check_all<float>(shape);
+    check_all<double>(shape);
+  }
+  for (const Shape& shape : {Shape{1}, Shape{100}, Shape{4500}, Shape{70, 3}, Shape{4, 5, 6}}) {
+    check_all<int64_t>(shape);
+    check_all<bool>(shape);
+  }
+}
+
+TEST_CASE("long reductions cross chunks in every layout and for any number of threads") {
+  for (const Shape& shape : {Shape{3, 9000}, Shape{9000, 3}, Shape{8200, 70}, Shape{100, 3, 90}, Shape{500000}})
+    for (Layout layout : layouts) {
+      const Array<float> in = std::move(Array<float>(shape, layout).fill_random(4));
+      with_threads([&] {
+        for (int d = 0; d < shape.rank; ++d) check_reduction<float>(Reduction::sum, in, {d});
+        check_reduction<float>(Reduction::max, in, {0});
+        if (shape.rank == 3) check_reduction<float>(Reduction::sum, in, {0, 2});
+      });
+    }
+}
+
+TEST_CASE("the layout of equal numbers does not change a sum") {
+  const Shape shape{90, 130};
+  const Array<float> in = std::move(Array<float>(shape).fill_random(5));
+  for (const Axes& axes : {Axes{0}, Axes{1}, Axes{0, 1}}) {
+    Shape small = shape;
+    for (int64_t a : axes) small[static_cast<int>(a)] = 1;
+    Array<float> first(small);
+    cpu_backend().reduce(Reduction::sum, first.view, in.view, axes);
+    for (Layout layout : {Layout::permuted, Layout::reversed, Layout::spaced}) {
+      const Array<float> same(shape, layout);
+      cpu_backend().copy(same.view, in.view);
+      Array<float> again(small);
+      cpu_backend().reduce(Reduction::sum, again.view, same.view, axes);
+      require_same_bits(first, again);
+    }
+  }
+}
+
+TEST_CASE("a float32 sum of ten million numbers keeps its digits") {
+  Array<float> in({10000000});
+  cpu_backend().fill(in.view, {0.1, 0});
+  Array<float> out({1});
+  cpu_backend().reduce(Reduction::sum, out.view, in.view, {0});
+  CHECK(std::abs(out.at({0}) - 1e6) < 1);
+}
+
+TEST_CASE("nothing sums to 0, multiplies to 1 and has no maximum") {
+  const Array<float> in({3, 0, 2});
+  Array<float> out({3, 1, 2});
+  cpu_backend().reduce(Reduction::sum, out.view, in.view, {1});
+  for_each_index(out.view.shape, [&](const Dims& i) { CHECK(same_bits(out.at(i), 0.0f)); });
+  cpu_backend().reduce(Reduction::prod, out.view, in.view, {1});
+  for_each_index(out.view.shape, [&](const Dims& i) { CHECK(out.at(i) == 1); });
+  CHECK_THROWS_AS(cpu_backend().reduce(Reduction::max, out.view, in.view, {1}), Error);
+  CHECK_THROWS_AS(cpu_backend().reduce(Reduction::min, out.view, in.view, {1}), Error);
+  Array<int64_t> position({3, 1, 2});
+  CHECK_THROWS_AS(cpu_backend().reduce(Reduction::argmax, position.view, in.view, {1}), Error);
+  Array<float> none({0, 1, 2});
+  cpu_backend().reduce(Reduction::max, none.view, Array<float>({0, 0, 2}).view, {1});
+}
+
+TEST_CASE("lanes without elements leave the sign of zero alone") {
+  for (int64_t n : {1, 2, 3, 63, 64, 65, 5000}) {
+    Array<double> in({n});
+    cpu_backend().fill(in.view, {-0.0, 0});
+    Array<double> out({1});
+    cpu_backend().reduce(Reduction::sum, out.view, in.view, {0});
+    CHECK(std::signbit(out.at({0})));
+  }
+}
+
+TEST_CASE("NaN wins in max and min wherever it stands") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (int64_t n : {2, 10, 64, 100, 5000})
+    for (int64_t place : {int64_t{0}, n / 2, n - 1})
+      for (Reduction kind : {Reduction::max, Reduction::min}) {
+        Array<float> in = std::move(Array<float>({n}).fill_random(6));
+        in.at({place}) = nan;
+        Array<float> out({1});
+        cpu_backend().reduce(kind, out.view, in.view, {0});
+        CHECK(std::isnan(out.at({0})));
+      }
+}
+
+TEST_CASE("argmax and argmin find the first of equals, and NaN before any number") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const Shape& shape : {Shape{1}, Shape{7}, Shape{300}, Shape{5, 70}, Shape{70, 5}, Shape{3, 4, 5}})
+    for (Layout layout : layouts)
+      for (bool with_nan : {false, true})
+        for (int axis = 0; axis < shape.rank; ++axis)
+          for (Reduction kind : {Reduction::argmax, Reduction::argmin}) {
+            Array<float> in = std::move(Array<float>(shape, layout).fill_random(7));
+            for_each_index(shape, [&](const Dims& i) { in.at(i) = std::round(in.at(i)); });  // many equals
+            if (with_nan && layout != Layout::repeated)
+              for_each_index(shape, [&](const Dims& i) {
+                if (i[axis] % 4 == 2) in.at(i) = nan;
+              });
+            Shape small = shape;
+            small[axis] = 1;
+            Array<int64_t> out(small, Layout::permuted);
+            cpu_backend().reduce(kind, out.view, in.view, {axis});
+            for_each_index(small, [&](const Dims& i) {
+              const std::vector<float> x = elements_of<float>(in.view, {axis}, i);
+              size_t best = 0;
+              for (size_t k = 1; k < x.size(); ++k)
+                if (!std::isnan(x[best]) && (std::isnan(x[k]) || (kind == Reduction::argmax ? x[k] > x[best] : x[k] < x[best]))) best = k;
+              REQUIRE(out.at(i) == static_cast<int64_t>(best));
+            });
+          }
+  Array<bool> truth({4});
+  truth.at({2}) = truth.at({3}) = true;
+  Array<int64_t> place({1});
+  cpu_backend().reduce(Reduction::argmax, place.view, truth.view, {0});
+  CHECK(place.at({0}) == 2);
+}
+
+TEST_CASE("integer sums wrap") {
+  Array<int64_t> in({2});
+  in.at({0}) = in.at({1}) = std::numeric_limits<int64_t>::max();
+  Array<int64_t> out({1});
+  cpu_backend().reduce(Reduction::sum, out.view, in.view, {0});
+  CHECK(out.at({0}) == -2);
+}
