@@ -1,6 +1,7 @@
 // The CPU's table: a constant, so that a program starts without running anything.
 #include <cstring>
 
+#include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
 
@@ -22,7 +23,7 @@ constexpr Backend table{
     .synchronise = nothing_pending,
     .memory = on_cpu::memory,
     .reset_peak = on_cpu::reset_peak,
-    .elementwise = nullptr,
+    .elementwise = on_cpu::elementwise,
     .copy = on_cpu::copy,
     .fill = on_cpu::fill,
     .reduce = on_cpu::reduce,
