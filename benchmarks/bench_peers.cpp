@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "benchmarks/bench_peers/stopwatch.h"
-#ifdef SCOREGRAD_HAVE_OPENMP
+#if SCOREGRAD_HAVE_OPENMP
 #include <omp.h>
 #endif
 
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads, "OpenMP threads")->check(CLI::PositiveNumber);
   app.add_option("--seconds", options.seconds, "budget of one case")->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
-#ifdef SCOREGRAD_HAVE_OPENMP
+#if SCOREGRAD_HAVE_OPENMP
   omp_set_num_threads(options.threads);
 #endif
   op_overhead(options);

@@ -194,6 +194,19 @@ Tensor elementwise(Op op, Operand x) { return finish(op, Call(x.at, op, {&x})); 
 Tensor elementwise(Op op, Operand a, Operand b) { return finish(op, Call(a.at, op, {&a, &b})); }
 Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op, Call(mask.at, op, {&mask, &a, &b})); }
 
+#define SG_UNARY(name, ...) \
+  Tensor name(Operand x) { return elementwise(Op::name##_, x); }
+#define SG_BINARY(name, ...) \
+  Tensor name(Operand a, Operand b) { return elementwise(Op::name##_, a, b); }
+#define SG_COMPARE SG_BINARY
+#define SG_SELECT(name, ...) \
+  Tensor name(Operand mask, Operand a, Operand b) { return elementwise(Op::name##_, mask, a, b); }
+#include "autograd/backend/elementwise.def"
+#undef SG_UNARY
+#undef SG_BINARY
+#undef SG_COMPARE
+#undef SG_SELECT
+
 Tensor accumulate(Tensor a, const Tensor& b) {
   if (mode.recording || !a.sole_owner() || !a.is_contiguous() || a.tracked() || a.shape() != b.shape()) return add(a, b);
   const Access inputs[2] = {access(a, a.shape()), access(b, a.shape())};

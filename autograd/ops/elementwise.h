@@ -9,13 +9,10 @@ Tensor elementwise(Op op, Operand x);
 Tensor elementwise(Op op, Operand a, Operand b);
 Tensor elementwise(Op op, Operand mask, Operand a, Operand b);
 
-#define SG_UNARY(name, ...) \
-  inline Tensor name(Operand x) { return elementwise(Op::name##_, x); }
-#define SG_BINARY(name, ...) \
-  inline Tensor name(Operand a, Operand b) { return elementwise(Op::name##_, a, b); }
+#define SG_UNARY(name, ...) Tensor name(Operand x);
+#define SG_BINARY(name, ...) Tensor name(Operand a, Operand b);
 #define SG_COMPARE SG_BINARY
-#define SG_SELECT(name, ...) \
-  inline Tensor name(Operand mask, Operand a, Operand b) { return elementwise(Op::name##_, mask, a, b); }
+#define SG_SELECT(name, ...) Tensor name(Operand mask, Operand a, Operand b);
 #include "autograd/backend/elementwise.def"
 #undef SG_UNARY
 #undef SG_BINARY
