@@ -36,12 +36,6 @@ struct ConcatNode final : RuleNode {
   }
 };
 
-struct Diag {
-  static constexpr Primitive primitive = Primitive::diag;
-  Tensor apply(const Tensor& x) const { return diag(x); }
-  Tensor transpose(const Tensor& g, const Shape&) const { return diagonal(g); }
-};
-
 struct Contiguous {
   static constexpr Primitive primitive = Primitive::contiguous;
   Tensor apply(const Tensor& x) const { return x; }
@@ -154,20 +148,6 @@ Tensor triu(Operand x, int64_t diagonal) {
   const Tensor& t = tensor_of(x, "triu");
   const CallerScope line(x.at);
   return where(below(t, diagonal - 1, "triu", x.at), 0, t);
-}
-
-Tensor diag(Operand x) {
-  const Tensor& t = tensor_of(x, "diag");
-  if (t.rank() == 0) throw Error(x.at, "diag: a 0-d tensor has no axis to spread; use reshape(x, {1})");
-  Shape shape = t.shape();
-  const int64_t n = shape.back(0);
-  shape.push_back(n);
-  Tensor y = zeros(shape, like(t), x.at);
-  Strides strides = contiguous_strides(shape);
-  strides.rank -= 1;
-  strides[strides.rank - 1] = n + 1;
-  y.backend().copy(alias(y, t.shape(), strides, 0).view(), t.view());
-  return record_linear(Diag{}, x, y);
 }
 
 Tensor contiguous(Operand x) { return tensor_of(x, "contiguous").is_contiguous() ? x.tensor() : clone(x); }

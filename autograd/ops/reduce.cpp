@@ -1,6 +1,7 @@
 // Sums, and broadcasting, which is their transpose.
 #include <fmt/format.h>
 
+#include "autograd/ops/axes.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
 
@@ -20,24 +21,8 @@ struct Sum {
   bool keep;
   std::string attributes() const { return "axes=" + to_string(axes); }
   Tensor apply(const Tensor& t) const { return sum(t, axes, keep); }
-  Tensor transpose(const Tensor& g, const Shape& operand) const {
-    Shape kept = operand;
-    for (int64_t a : axes) kept[static_cast<int>(a)] = 1;
-    return broadcast_to(reshape(g, kept), operand);
-  }
+  Tensor transpose(const Tensor& g, const Shape& operand) const { return broadcast_to(reshape(g, kept_shape(operand, axes)), operand); }
 };
-
-// The shape with the named axes dropped.
-Shape without(const Shape& s, const Axes& axes) {
-  Shape out;
-  int next = 0;
-  for (int i = 0; i < s.rank; ++i)
-    if (next < axes.rank && axes[next] == i)
-      ++next;
-    else
-      out.push_back(s[i]);
-  return out;
-}
 
 }  // namespace
 
@@ -45,15 +30,13 @@ Tensor sum(Operand operand, const Axes& named, bool keep) {
   const Tensor& x = tensor_of(operand, "sum");
   if (x.dtype() == DType::boolean) throw Error(operand.at, "sum: not defined for bool; use to(int64) to count, or any and all");
   const Axes axes = normal_axes(operand.at, "sum", named, x.rank());
-  Shape kept = x.shape();
-  for (int64_t a : axes) kept[static_cast<int>(a)] = 1;
-  Tensor y = allocate(operand.at, kept, x.dtype(), x.device());
+  Tensor y = allocate(operand.at, kept_shape(x.shape(), axes), x.dtype(), x.device());
   if (axes.rank == 0)
     x.backend().copy(y.view(), x.view());
   else
     x.backend().reduce(Reduction::sum, y.view(), x.view(), axes);
   if (!keep) {
-    const Shape dropped = without(kept, axes);
+    const Shape dropped = dropped_shape(x.shape(), axes);
     y.body().shape = dropped;
     y.body().strides = contiguous_strides(dropped);
   }

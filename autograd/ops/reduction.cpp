@@ -1,32 +1,21 @@
 // Reductions other than sum: products, extremes, running sums.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "autograd/ops/axes.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
 
 namespace scoregrad {
 namespace {
 
-// x's shape with `axes` of extent one.
-Shape kept_shape(const Shape& shape, const Axes& axes) {
-  Shape s = shape;
-  for (int64_t axis : axes) s[static_cast<int>(axis)] = 1;
-  return s;
-}
-// x's shape without `axes`.
-Shape dropped_shape(const Shape& shape, const Axes& axes) {
-  Shape s;
-  for (int i = 0, next = 0; i < shape.rank; ++i)
-    if (next < axes.rank && axes[next] == i)
-      ++next;
-    else
-      s.push_back(shape[i]);
-  return s;
-}
-
 Tensor reduced(Reduction kind, Where at, const Tensor& x, const Axes& axes, bool keep, DType dtype) {
   const Tensor y = allocate(at, kept_shape(x.shape(), axes), dtype, x.device());
-  y.backend().reduce(kind, y.view(), x.view(), axes);
+  if (axes.rank > 0)
+    y.backend().reduce(kind, y.view(), x.view(), axes);
+  else
+    y.backend().copy(y.view(), x.view());  // a 0-d tensor has no axis to reduce
   if (keep) return y;
   const Shape shape = dropped_shape(x.shape(), axes);
   return alias(y, shape, contiguous_strides(shape), 0);
@@ -67,7 +56,7 @@ struct ProdNode final : ReduceNode {
     if (v.numel() == 0) return v;
     Axes order;  // reduced axes last
     for (int i = 0; i < v.rank(); ++i)
-      if (kept_shape(v.shape(), axes)[i] == v.shape()[i] && std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
+      if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
     for (int64_t axis : axes) order.push_back(axis);
     Axes back = order;
     for (int i = 0; i < order.rank; ++i) back[static_cast<int>(order[i])] = i;
