@@ -13,6 +13,7 @@ Tensor& Tensor::requires_grad(Where at) & {
   if (!tracked()) {
     body().producer = Ref<Node>(new Leaf(*this, at));
     if (!body().name.empty()) node()->extras().name = body().name;
+    if (mode.observer) announce("leaf", at, *this);
   } else if (!is_leaf()) {
     throw Error(at, "requires_grad: this tensor was computed from tracked ones and has a gradient already; detach() it first");
   }

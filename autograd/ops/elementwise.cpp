@@ -172,7 +172,10 @@ Node* make_node(Op op, const Call& call, const Tensor& result) {
   }
   auto* n = new ElementwiseNode(result, call.at, op);
   for (int i = 0; i < call.count; ++i) {
-    if (call.operands[i]->is_number() || !call.operands[i]->tensor().tracked()) continue;
+    if (call.operands[i]->is_number() || !call.operands[i]->tensor().tracked()) {
+      n->set_operand(i, {});
+      continue;
+    }
     n->set_operand(i, call.operands[i]->tensor());
     const Partial& p = partial(op, i);
     if (p.uses_a && !n->a) n->a = keep(*call.operands[0], call);
