@@ -18,7 +18,7 @@ constexpr const char* palette[] = {"#E69F00", "#56B4E9", "#009E73", "#CC79A7", "
 const char* colour(int path) { return path == 0 ? "#B0B0B0" : palette[(path - 1) % static_cast<int>(std::size(palette))]; }
 std::string colours(const Labels& labels) {
   std::string s;
-  for (int path : labels) s += (s.empty() ? "" : ":") + std::string(colour(path));
+  for (int path : labels) s.append(s.empty() ? "" : ":").append(colour(path));
   return s;
 }
 
@@ -101,11 +101,12 @@ class Drawing {
     std::string label = n.op();
     if (const std::string a = n.attributes(); !a.empty()) label += " " + a;
     if (n.extras_if_any() && !n.extras_if_any()->name.empty()) label = n.extras_if_any()->name + " = " + label;
-    label += "\n" + to_string(n.shape);
+    label += fmt::format("\n{}", to_string(n.shape));
     const GradFlow::Passage* seen = nullptr;
     if (options_.flow)
       if (const auto it = options_.flow->passages().find(n.id); it != options_.flow->passages().end()) seen = &it->second;
-    if (seen && seen->value_norm) label += seen->value.empty() ? fmt::format("\n|value| {:.4g}", *seen->value_norm) : "\n" + seen->value;
+    if (seen && seen->value_norm)
+      label += seen->value.empty() ? fmt::format("\n|value| {:.4g}", *seen->value_norm) : fmt::format("\n{}", seen->value);
     if (const auto it = gradient_.find(n.id); it != gradient_.end())
       label += fmt::format("\n|gradient| {:.4g}", it->second);
     else if (!options_.gradients && seen && seen->cotangent_norm)
