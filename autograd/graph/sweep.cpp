@@ -1,7 +1,6 @@
 #include "autograd/graph/sweep.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "autograd/graph/arithmetic.h"
 #include "autograd/graph/observer.h"
@@ -9,10 +8,10 @@
 namespace scoregrad {
 namespace {
 
-// From node to its place in the sweep: open addressing, because the sweep of a small graph costs less than a map's allocations.
+// From node to its place in the sweep: open addressing, because the sweep of a small graph costs less than a map's allocations. A mark on
+// the nodes would be faster still, and two threads that sweep over a shared parameter would race for it.
 class Places {
  public:
-  explicit Places(size_t nodes) : mask_(std::bit_ceil(2 * nodes + 2) - 1), slots_(mask_ + 1) {}
   /// The place of `node`, or -1.
   int find(const Node* node) const {
     for (size_t i = hash(node);; i = (i + 1) & mask_)
@@ -21,11 +20,14 @@ class Places {
       else if (!slots_[i].node)
         return -1;
   }
-  /// False if it is there already.
-  bool insert(const Node* node, int place) {
+  /// Sets the place of `node`; true if it had none.
+  bool set(const Node* node, int place) {
     size_t i = hash(node);
     for (; slots_[i].node; i = (i + 1) & mask_)
-      if (slots_[i].node == node) return false;
+      if (slots_[i].node == node) {
+        slots_[i].place = place;
+        return false;
+      }
     slots_[i] = {node, place};
     if (2 * ++used_ > mask_) grow();
     return true;
@@ -36,38 +38,70 @@ class Places {
     const Node* node = nullptr;
     int place = 0;
   };
-  size_t hash(const Node* node) const { return ((reinterpret_cast<uintptr_t>(node) >> 4) * 0x9E3779B97F4A7C15ull >> 20) & mask_; }
+  size_t hash(const Node* node) const { return ((reinterpret_cast<uintptr_t>(node) >> 6) * 0x9E3779B97F4A7C15ull >> 20) & mask_; }
   void grow() {
-    Places bigger(mask_ + 1);
+    Places bigger;
+    bigger.mask_ = 4 * mask_ + 3;
+    bigger.slots_.resize(bigger.mask_ + 1);
     for (const Slot& s : slots_)
-      if (s.node) bigger.insert(s.node, s.place);
+      if (s.node) bigger.set(s.node, s.place);
     *this = std::move(bigger);
   }
-  size_t mask_, used_ = 0;
-  std::vector<Slot> slots_;
+  size_t mask_ = 31, used_ = 0;
+  std::vector<Slot> slots_{mask_ + 1};
 };
 
-// The nodes of a sweep by ascending id, and where each is.
-struct Order {
+// The nodes below `roots` by ascending id, and where each is; with `border`, nothing past a node of it.
+struct Reach {
   std::vector<Node*> nodes;
   Places places;
-  Order(std::span<Node* const> roots, uint64_t oldest, const Places* stop = nullptr)
-      : nodes(collect(roots, oldest, stop)), places(nodes.size()) {
-    for (size_t i = 0; i < nodes.size(); ++i) places.insert(nodes[i], static_cast<int>(i));
-  }
-  static std::vector<Node*> collect(std::span<Node* const> roots, uint64_t oldest, const Places* stop) {
-    std::vector<Node*> found;
-    Places seen(64);
+  Reach(std::span<Node* const> roots, uint64_t oldest, const Places* border) {
     const auto visit = [&](Node* n) {
-      if (n && n->id >= oldest && seen.insert(n, 0)) found.push_back(n);
+      if (n && n->id >= oldest && places.set(n, 0)) nodes.push_back(n);
     };
+    nodes.reserve(32);
     for (Node* n : roots) visit(n);
-    for (size_t next = 0; next < found.size(); ++next) {
-      if (stop && stop->find(found[next]) >= 0) continue;
-      for (const Ref<Node>& operand : found[next]->operands()) visit(operand.get());
+    for (size_t next = 0; next < nodes.size(); ++next) {
+      if (border && border->find(nodes[next]) >= 0) continue;
+      for (const Ref<Node>& operand : nodes[next]->operands()) visit(operand.get());
     }
-    std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
-    return found;
+    std::sort(nodes.begin(), nodes.end(), [](const Node* x, const Node* y) { return x->id < y->id; });
+    for (size_t i = 0; i < nodes.size(); ++i) places.set(nodes[i], static_cast<int>(i));
+  }
+};
+
+// A node with what this sweep knows of it.
+struct Step {
+  Node* node = nullptr;
+  Cotangent flow;         // cotangent or tangent
+  int first_operand = 0;  // where its operands' places begin
+  int target = -1;        // which target it is
+  bool useful = false;    // a target lies below
+};
+
+// The steps of a sweep, each knowing where its operands are.
+struct Order : Reach {
+  std::vector<Step> steps;
+  std::vector<int> operands;  // places, -1 where an operand is outside the sweep
+
+  Order(std::span<Node* const> roots, uint64_t oldest, const Places* border) : Reach(roots, oldest, border), steps(nodes.size()) {
+    operands.reserve(2 * nodes.size());
+    for (size_t i = 0; i < steps.size(); ++i) {
+      steps[i].node = nodes[i];
+      steps[i].first_operand = static_cast<int>(operands.size());
+      for (const Ref<Node>& operand : nodes[i]->operands()) operands.push_back(operand ? places.find(operand.get()) : -1);
+    }
+  }
+  /// The place of operand k of a step, or -1.
+  int operand(const Step& s, size_t k) const { return operands[static_cast<size_t>(s.first_operand) + k]; }
+  Step* find(const Node* n) {
+    const int at = n ? places.find(n) : -1;
+    return at < 0 ? nullptr : &steps[static_cast<size_t>(at)];
+  }
+  void seed(std::span<Node* const> nodes, std::span<const Cotangent> seeds) {
+    for (size_t i = 0; i < nodes.size(); ++i)
+      if (Step* s = find(nodes[i]))
+        for (int p = 0; p < seeds[i].size(); ++p) s->flow.add(seeds[i][p].path, seeds[i][p].value);
   }
 };
 
@@ -87,103 +121,95 @@ void attend(Node& node, Cotangent& g) {
   if (extras.retains_grad) extras.grad = g.total().detach();
 }
 
+// What the observer computes is not reported to it.
+void report(const Node& node, const Cotangent& g) {
+  struct Silence {
+    Observer* observer = std::exchange(mode.observer, nullptr);
+    ~Silence() { mode.observer = observer; }
+  } silence;
+  silence.observer->swept(node, g.total());
+}
+
 }  // namespace
 
-std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest) { return Order::collect(roots, oldest, nullptr); }
+std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest) { return Reach(roots, oldest, nullptr).nodes; }
 
 std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                   const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  std::vector<Cotangent> answers(targets.size());
-  Places ends(targets.size());
+  Places border;
+  if (options.cut)
+    for (Node* t : targets)
+      if (t) border.set(t, 0);
+  Order order(sources, oldest_of(targets), options.cut ? &border : nullptr);
   for (size_t i = 0; i < targets.size(); ++i)
-    if (targets[i]) ends.insert(targets[i], static_cast<int>(i));
-  const Order order(sources, oldest_of(targets), options.cut ? &ends : nullptr);
-  const size_t n = order.nodes.size();
-
-  // Only nodes with a target below them can carry anything of use.
-  std::vector<char> useful(n, 0);
-  for (size_t i = 0; i < n; ++i) {
-    useful[i] = ends.find(order.nodes[i]) >= 0;
-    for (const Ref<Node>& operand : order.nodes[i]->operands())
-      if (const int at = operand ? order.places.find(operand.get()) : -1; at >= 0 && useful[static_cast<size_t>(at)]) useful[i] = 1;
+    if (Step* s = order.find(targets[i])) s->target = static_cast<int>(i);
+  for (Step& s : order.steps) {  // only what has a target below it can carry anything of use
+    s.useful = s.target >= 0;
+    for (size_t k = 0; k < s.node->operands().size() && !s.useful; ++k)
+      if (const int at = order.operand(s, k); at >= 0) s.useful = order.steps[static_cast<size_t>(at)].useful;
   }
+  order.seed(sources, seeds);
 
-  std::vector<Cotangent> cotangents(n);
-  for (size_t i = 0; i < sources.size(); ++i)
-    if (const int at = sources[i] ? order.places.find(sources[i]) : -1; at >= 0)
-      for (int p = 0; p < seeds[i].size(); ++p) cotangents[static_cast<size_t>(at)].add(seeds[i][p].path, seeds[i][p].value);
-
-  std::vector<Cotangent> parts;
+  std::vector<Cotangent> answers(targets.size()), parts;
   std::vector<char> wanted;
-  for (size_t i = n; i-- > 0;) {
-    Node& node = *order.nodes[i];
-    Cotangent g = std::move(cotangents[i]);
-    if (g.empty() || !useful[i]) continue;
+  for (size_t i = order.steps.size(); i-- > 0;) {
+    Step& step = order.steps[i];
+    if (!step.useful || step.flow.empty()) continue;
+    Node& node = *step.node;
+    Cotangent g = std::move(step.flow);
     if (node.extras_if_any()) attend(node, g);
-    if (mode.observer) {
-      Observer* const observer = std::exchange(mode.observer, nullptr);
-      struct Restore {
-        Observer* o;
-        ~Restore() { mode.observer = o; }
-      } restore{observer};
-      observer->swept(node, g.total());
-    }
-    if (const int end = ends.find(&node); end >= 0) {
-      answers[static_cast<size_t>(end)] = g;
-      if (options.cut) continue;
-    }
-    const auto operands = node.operands();
-    parts.assign(operands.size(), {});
-    wanted.assign(operands.size(), 0);
+    if (mode.observer) report(node, g);
+    if (step.target >= 0) answers[static_cast<size_t>(step.target)] = g;
+    if (step.target >= 0 && options.cut) continue;
+
+    const size_t count = node.operands().size();
+    parts.clear();
+    parts.resize(count);
+    wanted.assign(count, 0);
     bool any = false;
-    for (size_t k = 0; k < operands.size(); ++k) {
-      const int at = operands[k] ? order.places.find(operands[k].get()) : -1;
-      wanted[k] = at >= 0 && useful[static_cast<size_t>(at)];
+    for (size_t k = 0; k < count; ++k) {
+      const int at = order.operand(step, k);
+      wanted[k] = at >= 0 && order.steps[static_cast<size_t>(at)].useful;
       any = any || wanted[k];
     }
     if (!any) continue;
     const LineScope line(node.at);
     node.pull(g, parts, wanted, options.paths);
-    for (size_t k = 0; k < operands.size(); ++k) {
+    for (size_t k = 0; k < count; ++k) {
       if (!wanted[k]) continue;
-      Cotangent& sum = cotangents[static_cast<size_t>(order.places.find(operands[k].get()))];
+      Cotangent& sum = order.steps[static_cast<size_t>(order.operand(step, k))].flow;
       for (int p = 0; p < parts[k].size(); ++p) sum.add(parts[k][p].path, std::move(parts[k][p].value));
     }
   }
   for (size_t i = 0; i < targets.size(); ++i)  // a target named twice has one answer
-    if (targets[i]) answers[i] = answers[static_cast<size_t>(ends.find(targets[i]))];
+    if (const Step* s = order.find(targets[i])) answers[i] = answers[static_cast<size_t>(s->target)];
   return answers;
 }
 
 std::vector<Cotangent> sweep_forward(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                      const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  const Order order(targets, oldest_of(sources));
-  std::vector<Cotangent> tangents(order.nodes.size());
-  for (size_t i = 0; i < sources.size(); ++i)
-    if (const int at = sources[i] ? order.places.find(sources[i]) : -1; at >= 0)
-      for (int p = 0; p < seeds[i].size(); ++p) tangents[static_cast<size_t>(at)].add(seeds[i][p].path, seeds[i][p].value);
-
+  Order order(targets, oldest_of(sources), nullptr);
+  order.seed(sources, seeds);
   std::vector<Cotangent> parts;
-  for (size_t i = 0; i < order.nodes.size(); ++i) {
-    const Node& node = *order.nodes[i];
-    const auto operands = node.operands();
-    parts.assign(operands.size(), {});
+  for (Step& step : order.steps) {
+    const size_t count = step.node->operands().size();
+    parts.assign(count, {});
     bool any = false;
-    for (size_t k = 0; k < operands.size(); ++k)
-      if (const int at = operands[k] ? order.places.find(operands[k].get()) : -1; at >= 0) {
-        parts[k] = tangents[static_cast<size_t>(at)];
+    for (size_t k = 0; k < count; ++k)
+      if (const int at = order.operand(step, k); at >= 0) {
+        parts[k] = order.steps[static_cast<size_t>(at)].flow;
         any = any || !parts[k].empty();
       }
     if (!any) continue;
-    const LineScope line(node.at);
-    const Cotangent through = node.push(parts, options.paths);
-    for (int p = 0; p < through.size(); ++p) tangents[i].add(through[p].path, through[p].value);
+    const LineScope line(step.node->at);
+    const Cotangent through = step.node->push(parts, options.paths);
+    for (int p = 0; p < through.size(); ++p) step.flow.add(through[p].path, through[p].value);
   }
   std::vector<Cotangent> answers(targets.size());
   for (size_t i = 0; i < targets.size(); ++i)
-    if (const int at = targets[i] ? order.places.find(targets[i]) : -1; at >= 0) answers[i] = tangents[static_cast<size_t>(at)];
+    if (const Step* s = order.find(targets[i])) answers[i] = s->flow;
   return answers;
 }
 

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 #include <utility>
+
+#include "autograd/backend/contract.h"
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
 #define SCOREGRAD_ONE_THREAD __libc_single_threaded
@@ -12,9 +14,13 @@
 
 namespace scoregrad {
 
-/// Base of shared objects; copies do not inherit the count.
+/// Base of shared objects; copies do not inherit the count. They come from the CPU's pool: malloc's own cache is a few objects deep, and a
+/// graph frees all its nodes at once.
 class Counted {
  public:
+  static void* operator new(size_t bytes) { return cpu_backend().allocate({}, bytes); }
+  static void operator delete(void* p, size_t bytes) { cpu_backend().release(p, bytes); }
+
   Counted() = default;
   Counted(const Counted&) {}
   Counted& operator=(const Counted&) { return *this; }
