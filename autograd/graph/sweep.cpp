@@ -98,9 +98,9 @@ struct Order : Reach {
     const int at = n ? places.find(n) : -1;
     return at < 0 ? nullptr : &steps[static_cast<size_t>(at)];
   }
-  void seed(std::span<Node* const> nodes, std::span<const Cotangent> seeds) {
-    for (size_t i = 0; i < nodes.size(); ++i)
-      if (Step* s = find(nodes[i]))
+  void seed(std::span<Node* const> at, std::span<const Cotangent> seeds) {
+    for (size_t i = 0; i < at.size(); ++i)
+      if (Step* s = find(at[i]))
         for (int p = 0; p < seeds[i].size(); ++p) s->flow.add(seeds[i][p].path, seeds[i][p].value);
   }
 };
