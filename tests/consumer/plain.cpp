@@ -1,3 +1,4 @@
+// A gradient split by path, printed without fmt.
 #include <scoregrad.h>
 
 #include <cstdio>
@@ -7,7 +8,10 @@
 
 int main() {
   namespace sg = scoregrad;
-  const sg::Shape s = sg::broadcast_shapes(sg::Where::here(), "consumer", {3, 1}, {4});
-  std::printf("scoregrad %s, shape %s\n", SCOREGRAD_VERSION, sg::to_string(s).c_str());
-  return s == sg::Shape{3, 4} ? 0 : 1;
+  const sg::Tensor c = sg::full({}, 3.0, {.dtype = sg::float64}).requires_grad();
+  const sg::Tensor loss = sg::square(c.tag("net")) * c.tag("dist");
+  const sg::GradByPath g = sg::grad_by_path(loss, c);
+  std::printf("scoregrad %s: net %g, dist %g, total %g\n", SCOREGRAD_VERSION, g.along("net").item(), g.along("dist").item(),
+              g.total.item());
+  return g.along("net").item() == 18 && g.along("dist").item() == 9 && g.total.item() == 27 ? 0 : 1;
 }
