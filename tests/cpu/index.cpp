@@ -1,0 +1,116 @@
+#include "tests/cpu/arrays.h"
+
+using namespace scoregrad;
+using namespace scoregrad::arrays;
+
+namespace {
+
+Array<int64_t> random_indices(const Shape& shape, int64_t extent, Layout layout, unsigned seed) {
+  Array<int64_t> index(shape, layout);
+  std::mt19937 random(seed);
+  for_each_index(shape, [&](const Dims& i) { index.at(i) = static_cast<int64_t>(random() % static_cast<unsigned>(extent)); });
+  return index;
+}
+
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("gather and index_select read where they are told, in every layout", "", float, double, int64_t, bool) {
+  for (const Shape& shape : {Shape{6}, Shape{5, 7}, Shape{3, 4, 5}, Shape{2, 3, 4, 5}})
+    for (Layout layout : layouts)
+      for (int axis = 0; axis < shape.rank; ++axis)
+        for (int64_t n : {0, 1, 9}) {
+          const Array<TestType> in = std::move(Array<TestType>(shape, layout).fill_random(1));
+          Shape picked = shape;
+          picked[axis] = n;
+          const Array<int64_t> index = random_indices(picked, shape[axis], layout == Layout::repeated ? Layout::contiguous : layout, 2);
+          Array<TestType> out(picked, n == 1 ? Layout::reversed : Layout::contiguous);
+          cpu_backend().gather(Where::here(), out.view, in.view, index.view, axis);
+          for_each_index(picked, [&](const Dims& i) {
+            Dims from = i;
+            from[axis] = index.at(i);
+            REQUIRE(out.at(i) == in.at(from));
+          });
+          const Array<int64_t> line = random_indices({n}, shape[axis], Layout::spaced, 3);
+          cpu_backend().index_select(Where::here(), out.view, in.view, line.view, axis);
+          for_each_index(picked, [&](const Dims& i) {
+            Dims from = i;
+            from[axis] = line.at({i[axis]});
+            REQUIRE(out.at(i) == in.at(from));
+          });
+        }
+}
+
+TEMPLATE_TEST_CASE("scatter_add and index_add add in order, in every layout", "", float, double, int64_t) {
+  for (const Shape& shape : {Shape{6}, Shape{5, 7}, Shape{3, 4, 5}, Shape{2, 3, 4, 5}})
+    for (Layout layout : layouts)
+      for (int axis = 0; axis < shape.rank; ++axis)
+        for (int64_t n : {0, 1, 30}) {
+          Shape given = shape;
+          given[axis] = n;
+          const Array<TestType> in = std::move(Array<TestType>(given, layout).fill_random(1));
+          const Array<int64_t> index = random_indices(given, shape[axis], Layout::permuted, 2),
+                               line = random_indices({n}, shape[axis], Layout::spaced, 3);
+          for (bool whole : {false, true}) {
+            Array<TestType> out = std::move(Array<TestType>(shape, n == 1 ? Layout::reversed : Layout::contiguous).fill_random(4)),
+                            expected(shape);
+            cpu_backend().copy(expected.view, out.view);
+            for_each_index(given, [&](const Dims& i) {
+              Dims to = i;
+              to[axis] = whole ? line.at({i[axis]}) : index.at(i);
+              expected.at(to) += in.at(i);
+            });
+            if (whole) {
+              cpu_backend().index_add(Where::here(), out.view, line.view, in.view, axis);
+            } else {
+              cpu_backend().scatter_add(Where::here(), out.view, index.view, in.view, axis);
+            }
+            require_same_bits(out, expected);
+          }
+        }
+}
+
+TEST_CASE("an index out of range names op, index and extent, and nothing is written") {
+  const Array<float> in = std::move(Array<float>({4, 3}).fill_random(1));
+  for (int64_t bad : {int64_t{4}, int64_t{-1}, int64_t{1} << 62}) {
+    Array<int64_t> index({2, 3}), line({2});
+    index.at({1, 2}) = line.at({1}) = bad;
+    Array<float> out({2, 3}), sums({4, 3});
+    const std::string expected = "index " + std::to_string(bad) + " is out of range for axis 0 of shape [4, 3], extent 4";
+    const Where at = Where::here();
+    const Backend& b = cpu_backend();
+    for (const std::string& message : {message_of([&] { b.gather(at, out.view, in.view, index.view, 0); }),
+                                       message_of([&] { b.index_select(at, out.view, in.view, line.view, 0); }),
+                                       message_of([&] { b.scatter_add(at, sums.view, index.view, out.view, 0); }),
+                                       message_of([&] { b.index_add(at, sums.view, line.view, out.view, 0); })}) {
+      INFO(message);
+      CHECK(message.find(expected) != std::string::npos);
+      CHECK(message.find("index.cpp") != std::string::npos);
+    }
+    for_each_index(out.view.shape, [&](const Dims& i) { CHECK(out.at(i) == 0); });
+  }
+  CHECK(message_of([&] {
+          cpu_backend().gather({}, Array<float>({1}).view, Array<float>({0}).view, Array<int64_t>({1}).view, 0);
+        }).find("extent 0") != std::string::npos);
+}
+
+TEST_CASE("many additions to few rows are the same for any number of threads") {
+  const Array<float> in = std::move(Array<float>({3000, 100}).fill_random(1));
+  const Array<int64_t> line = random_indices({3000}, 5, Layout::contiguous, 2);
+  Array<float> first({5, 100});
+  cpu_backend().index_add({}, first.view, line.view, in.view, 0);
+  with_threads([&] {
+    Array<float> again({5, 100});
+    cpu_backend().index_add({}, again.view, line.view, in.view, 0);
+    require_same_bits(first, again);
+  });
+}
