@@ -98,6 +98,7 @@ struct Cursor {
 /// steps.
 template <int N, class F>
 void for_runs(const Loop<N>& loop, int64_t begin, int64_t end, F&& f) {
+  if (begin >= end) return;
   const int last = loop.rank - 1;
   const int64_t length = loop.rank > 0 ? loop.extent[last] : 1;
   Cursor<N> cursor(loop, loop.rank > 0 ? last : 0, begin / length);
