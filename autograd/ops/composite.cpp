@@ -154,4 +154,25 @@ Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, doubl
   return reshape(standardised(grouped, {2}, eps), t.shape()) * reshape(w, column) + reshape(b, column);
 }
 
+Tensor outer(Operand a, Operand b) {
+  const Tensor &s = tensor_of(a, "outer"), &t = tensor_of(b, "outer");
+  if (s.rank() != 1 || t.rank() != 1)
+    throw Error(a.at, fmt::format("outer: two vectors are needed, not {} and {}", to_string(s.shape()), to_string(t.shape())));
+  const CallerScope line(a.at);
+  return unsqueeze(s, 1) * t;
+}
+
+Tensor dot(Operand a, Operand b) {
+  const Tensor &s = tensor_of(a, "dot"), &t = tensor_of(b, "dot");
+  if (s.rank() == 0 || t.rank() == 0 || s.extent(-1) != t.extent(-1))
+    throw Error(a.at, fmt::format("dot: the last axes of {} and {} differ", to_string(s.shape()), to_string(t.shape())));
+  const CallerScope line(a.at);
+  return sum(s * t, {-1});
+}
+
+Tensor trace(Operand x) {
+  const CallerScope line(x.at);
+  return sum(diagonal(x), {-1});
+}
+
 }  // namespace scoregrad
