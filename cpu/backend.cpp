@@ -4,6 +4,7 @@
 #include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
+#include "cpu/random.h"
 
 namespace scoregrad {
 
@@ -34,8 +35,8 @@ constexpr Backend table{
     .index_select = on_cpu::index_select,
     .index_add = on_cpu::index_add,
     .matmul = on_cpu::matmul,
-    .random = nullptr,
-    .fold = nullptr,
+    .random = on_cpu::random,
+    .fold = on_cpu::fold,
     .cholesky = on_cpu::cholesky,
     .solve = on_cpu::solve,
     .triangular_solve = on_cpu::triangular_solve,
