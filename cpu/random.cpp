@@ -16,20 +16,23 @@ Words read(KeyWords key) {
   return {{static_cast<uint32_t>(key.address[0]), static_cast<uint32_t>(key.address[1])}};
 }
 
-template <class T> T uniform(const Words& key, uint64_t i) {
+template <class T>
+T uniform(const Words& key, uint64_t i) {
   if constexpr (sizeof(T) == 4)
     return uniform_of(philox_word(key.at, i));
   else
     return uniform_of(philox_word(key.at, 2 * i), philox_word(key.at, 2 * i + 1));
 }
 
-template <class T> T normal(const Words& key, uint64_t i) {
+template <class T>
+T normal(const Words& key, uint64_t i) {
   const uint64_t pair = i / 2 * 2;
   const T r = std::sqrt(T(-2) * std::log(T(1) - uniform<T>(key, pair))), angle = T(6.283185307179586) * uniform<T>(key, pair + 1);
   return i % 2 == 0 ? r * std::cos(angle) : r * std::sin(angle);
 }
 
-template <class T, class F> void draw(const View& out, uint64_t offset, const F& f) {
+template <class T, class F>
+void draw(const View& out, uint64_t offset, const F& f) {
   T* y = static_cast<T*>(out.data);
   parallel_ranges(numel(out.shape), 4096, 20, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) y[i] = f(offset + static_cast<uint64_t>(i));

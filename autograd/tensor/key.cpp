@@ -18,7 +18,7 @@ KeyWords Key::words() const {
   return w;
 }
 
-Key Key::fold(uint64_t data) const {
+Key Key::folded(uint64_t data) const {
   auto number = static_cast<int64_t>(data);
   if (tensor_.defined()) {
     const Tensor in = indices({number}, Shape{}, tensor_.device());
@@ -33,15 +33,15 @@ Key Key::fold(uint64_t data) const {
   return key;
 }
 
-Key Key::fold(const std::string& name) const {
+Key Key::fold(std::string_view name) const {
   uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
   for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return fold(hash);
+  return folded(hash);
 }
 
 std::vector<Key> Key::split(int64_t count) const {
   std::vector<Key> keys;
-  for (int64_t i = 0; i < count; ++i) keys.push_back(fold(static_cast<uint64_t>(i)));
+  for (int64_t i = 0; i < count; ++i) keys.push_back(fold(i));
   return keys;
 }
 

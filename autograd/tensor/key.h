@@ -1,6 +1,7 @@
 // Keys of the counter-based random numbers: no hidden state, the same key gives the same numbers on every device.
 #pragma once
-#include <string>
+#include <concepts>
+#include <string_view>
 
 #include "autograd/tensor/tensor.h"
 
@@ -14,10 +15,9 @@ class Key {
   explicit Key(const Tensor& words, Where at = Where::here());
 
   /// An independent key for every number ...
-  Key fold(uint64_t data) const;
+  Key fold(std::integral auto data) const { return folded(static_cast<uint64_t>(data)); }
   /// ... and for every name.
-  Key fold(const std::string& name) const;
-  Key fold(const char* name) const { return fold(std::string(name)); }
+  Key fold(std::string_view name) const;
   /// fold(0), ..., fold(count - 1).
   std::vector<Key> split(int64_t count) const;
 
@@ -28,6 +28,7 @@ class Key {
   bool lives_in_tensor() const { return tensor_.defined(); }
 
  private:
+  Key folded(uint64_t data) const;
   KeyWords words_{{0, 0}, nullptr};
   Tensor tensor_;
 };

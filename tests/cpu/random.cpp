@@ -1,6 +1,6 @@
+#include "autograd/ops/random.h"
 #include "autograd/backend/philox.h"
 #include "autograd/ops/ops.h"
-#include "autograd/ops/random.h"
 #include "tests/catch.h"
 
 using namespace scoregrad;
@@ -11,7 +11,8 @@ TEST_CASE("philox gives the published answers") {
     uint32_t key[2];
     PhiloxBlock block;
   };
-  const Answer answers[] = {  // the known-answer vectors that Salmon et al. publish with Random123
+  const Answer answers[] = {
+      // the known-answer vectors that Salmon et al. publish with Random123
       {{{0, 0, 0, 0}}, {0, 0}, {{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}}},
       {{{~0u, ~0u, ~0u, ~0u}}, {~0u, ~0u}, {{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}}},
       {{{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}, {0xa4093822, 0x299f31d0}, {{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}},
