@@ -1,10 +1,10 @@
 // The loops on float32.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/block_loops_float32.cpp"
-#include "cpu/targets.h"
+#include "cpu/targets.inc"
 // Highway's targets come first.
 #include "cpu/block_loops.h"
-#include "cpu/lanes.h"
+#include "cpu/lanes.inc"
 
 HWY_BEFORE_NAMESPACE();
 namespace scoregrad::on_cpu::HWY_NAMESPACE {

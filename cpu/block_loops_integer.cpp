@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/targets.h"
+#include "cpu/targets.inc"
 // Highway's targets come first.
 #include "cpu/block_loops.h"
-#include "cpu/lanes.h"
+#include "cpu/lanes.inc"
 
 HWY_BEFORE_NAMESPACE();
 namespace scoregrad::on_cpu::HWY_NAMESPACE {

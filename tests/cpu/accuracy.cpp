@@ -8,7 +8,7 @@
 
 #include "tests/catch.h"
 #include "tests/cpu/programs.h"
-#include "tests/cpu/targets.h"
+#include "tests/cpu/targets.inc"
 
 using namespace scoregrad;
 using scoregrad::testing::for_each_target;
