@@ -1,0 +1,73 @@
+#include "losses/parametrisation.h"
+
+namespace scoregrad::losses {
+namespace {
+
+struct Levels {
+  Tensor a, s;
+  Levels(const Level& level, const Tensor& x) : a(level.alpha.like(x, x.rank())), s(level.sigma.like(x, x.rank())) {}
+};
+
+}  // namespace
+
+Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level) {
+  const Levels l(level, xt);
+  switch (what) {
+    case Predicts::score:
+      return s;
+    case Predicts::eps:
+      return -(l.s * s);
+    case Predicts::x0:
+      return (xt + square(l.s) * s) / l.a;
+    default:
+      return -(l.a * l.s * s) - l.s * (xt + square(l.s) * s) / l.a;
+  }
+}
+
+Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, const Level& level) {
+  const Levels l(level, xt);
+  switch (what) {
+    case Predicts::score:
+      return predicted;
+    case Predicts::eps:
+      return -(predicted / l.s);
+    case Predicts::x0:
+      return (l.a * predicted - xt) / square(l.s);
+    default:
+      return -(l.a * predicted + l.s * xt) / (l.s * (square(l.a) + square(l.s)));
+  }
+}
+
+Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level& level) {
+  const Levels l(level, x);
+  switch (what) {
+    case Predicts::score:
+      return -(eps / l.s);
+    case Predicts::eps:
+      return eps;
+    case Predicts::x0:
+      return x;
+    default:
+      return l.a * eps - l.s * x;
+  }
+}
+
+Tensor denoising(Predicts what, const Tensor& predicted, const Tensor& x, const Tensor& eps, const Level& level) {
+  return 0.5 * sum(square(predicted - target_of(what, x, eps, level)), {-1});
+}
+
+double factor(Predicts what, double alpha, double sigma) {
+  const double a2 = alpha * alpha, s2 = sigma * sigma;
+  switch (what) {
+    case Predicts::score:
+      return 1;
+    case Predicts::eps:
+      return s2;
+    case Predicts::x0:
+      return s2 * s2 / a2;
+    default:
+      return s2 * (a2 + s2) * (a2 + s2) / a2;
+  }
+}
+
+}  // namespace scoregrad::losses

@@ -1,0 +1,32 @@
+// The same score in four parametrisations. Each loss is 1/2 |prediction - target|^2 and equals a factor times the denoising loss of the
+// score, so every bias scales along and no parametrisation escapes it.
+#pragma once
+#include "losses/score_matching.h"
+
+namespace scoregrad::losses {
+
+/// What a network predicts at x_t = alpha x + sigma eps.
+enum class Predicts {
+  score,  ///< s               target -eps / sigma           factor 1
+  eps,    ///< -sigma s        target eps                    factor sigma^2
+  x0,     ///< (x_t + sigma^2 s) / alpha   target x          factor sigma^4 / alpha^2
+  v,      ///< alpha eps - sigma x0        target alpha eps - sigma x   factor sigma^2 (alpha^2 + sigma^2)^2 / alpha^2
+};
+
+/// Noise levels of a batch: numbers, 0-d tensors or one a row.
+struct Level {
+  Number alpha = 1, sigma = 1;
+};
+
+/// The prediction that a score amounts to.   s, x_t [.., d] -> [.., d]
+Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level);
+/// The score that a prediction amounts to: the inverse of `prediction`.
+Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, const Level& level);
+/// What the prediction is compared with.   x, eps [.., d] -> [.., d]
+Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level& level);
+/// 1/2 |predicted - target|^2.   [.., d] -> [..]
+Tensor denoising(Predicts what, const Tensor& predicted, const Tensor& x, const Tensor& eps, const Level& level);
+/// The factor by which `denoising` exceeds `dsm` of the same score; divide by it to make them equal.
+double factor(Predicts what, double alpha, double sigma);
+
+}  // namespace scoregrad::losses

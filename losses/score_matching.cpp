@@ -1,0 +1,70 @@
+#include "losses/score_matching.h"
+
+#include <fmt/format.h>
+
+#include "autograd/graph/gradient.h"
+
+namespace scoregrad::losses {
+namespace {
+
+Tensor half_square(const Tensor& x) { return 0.5 * sum(square(x), {-1}); }
+Tensor scaled(const Tensor& eps, const Number& sigma) { return eps / sigma.like(eps, eps.rank()); }
+
+void check_rows(const char* op, const Tensor& s, const Tensor& xt, Where at) {
+  if (s.rank() != 2 || s.shape() != xt.shape())
+    throw Error(at, fmt::format("{}: a score of shape {} at points of shape {}; both must be [n, d]", op, to_string(s.shape()),
+                                to_string(xt.shape())));
+  if (!xt.tracked()) throw Error(at, fmt::format("{}: x_t is not tracked; call xt.requires_grad() before the score is computed", op));
+}
+
+// J'v row by row; differentiable.
+Tensor pulled(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) {
+  if (!s.tracked()) return zeros_like(xt);
+  return grad(s, xt, {.seed = v, .create_graph = true, .allow_unused = true}, at);
+}
+
+Tensor sliced(const char* op, const Tensor& s, const Tensor& xt, const Tensor& v, bool projected, Where at) {
+  check_rows(op, s, xt, at);
+  if (v.rank() == 3) {
+    Tensor total;
+    for (int64_t k = 0; k < v.extent(0); ++k) {
+      const Tensor one = sliced(op, s, xt, select(v, 0, k), projected, at);
+      total = total.defined() ? total + one : one;
+    }
+    if (!total.defined()) throw Error(at, fmt::format("{}: no directions", op));
+    return total / v.extent(0);
+  }
+  if (v.shape() != s.shape())
+    throw Error(at, fmt::format("{}: directions of shape {} for a score of shape {}", op, to_string(v.shape()), to_string(s.shape())));
+  const Tensor norm_part = projected ? 0.5 * square(dot(v, s)) : half_square(s);
+  return norm_part + dot(pulled(s, xt, v, at), v);
+}
+
+}  // namespace
+
+Tensor esm(const Tensor& s, const Tensor& target) { return half_square(s - target); }
+Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma) { return half_square(s + scaled(eps, sigma)); }
+Tensor ism(const Tensor& s, const Tensor& xt, Where at) { return half_square(s) + divergence(s, xt, at); }
+Tensor ssm(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) { return sliced("ssm", s, xt, v, true, at); }
+Tensor ssm_vr(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) { return sliced("ssm_vr", s, xt, v, false, at); }
+Tensor c2(const Tensor& target) { return half_square(target); }
+Tensor c3(const Tensor& eps, const Number& sigma) { return half_square(scaled(eps, sigma)); }
+
+Tensor divergence(const Tensor& s, const Tensor& xt, Where at) {
+  check_rows("divergence", s, xt, at);
+  const Tensor identity = eye(s.extent(-1), like(s));
+  Tensor total;
+  for (int64_t i = 0; i < s.extent(-1); ++i) {
+    const Tensor direction = broadcast_to(select(identity, 0, i), s.shape());
+    const Tensor entry = select(pulled(s, xt, direction, at), 1, i);
+    total = total.defined() ? total + entry : entry;
+  }
+  return total;
+}
+
+Tensor sds(const Tensor& s, const Tensor& eps, const Number& sigma, const Tensor& xt) {
+  return -dot((s + scaled(eps, sigma)).detach(), xt);
+}
+Tensor vsd(const Tensor& s, const Tensor& target, const Tensor& xt) { return -dot((s - target).detach(), xt); }
+
+}  // namespace scoregrad::losses

@@ -1,0 +1,54 @@
+// A module is a plain struct that names its fields once. What can be done to all of them is a free function: no base class, no
+// registration.
+#pragma once
+#include <concepts>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/ops/ops.h"
+
+namespace scoregrad::nn {
+
+struct AnyField {
+  template <class T>
+  void operator()(const char*, T&) const {}
+};
+/// A struct with `static void fields(auto& m, auto visit)`, which calls visit(name, field) for each of its tensors, modules and vectors of
+/// them.
+template <class M>
+concept Module = requires(M& m) {
+  M::fields(m, AnyField{});
+};
+
+/// Calls f(name, tensor) for each defined tensor of a module, names joined by dots: "layers.0.weight".
+template <class T, class F>
+void each_tensor(T& field, const F& f, const std::string& name = "") {
+  using Plain = std::remove_const_t<T>;
+  if constexpr (std::same_as<Plain, Tensor>) {
+    if (field.defined()) f(name, field);
+  } else if constexpr (Module<Plain>) {
+    Plain::fields(field, [&](const char* part, auto& inner) { each_tensor(inner, f, name.empty() ? part : name + "." + part); });
+  } else {
+    for (size_t i = 0; i < field.size(); ++i) each_tensor(field[i], f, name + "." + std::to_string(i));
+  }
+}
+
+/// The tensors of a module that require a gradient, in the order of its fields, with their names.
+template <Module M>
+std::vector<std::pair<std::string, Tensor>> named_parameters(const M& m) {
+  std::vector<std::pair<std::string, Tensor>> out;
+  each_tensor(m, [&](const std::string& name, const Tensor& t) {
+    if (t.is_leaf()) out.emplace_back(name, t);
+  });
+  return out;
+}
+/// The same without names: what an optimiser takes.
+template <Module M>
+Tensors parameters(const M& m) {
+  Tensors out;
+  for (auto& [name, t] : named_parameters(m)) out.push_back(t);
+  return out;
+}
+
+}  // namespace scoregrad::nn

@@ -1,0 +1,37 @@
+// A finite data set as a distribution: its noised law is a mixture with one component a point, and its score a softmax over the points.
+#pragma once
+#include "samplers/gaussian.h"
+
+namespace scoregrad {
+
+/// sum over i of p_i N(points_i, spread^2 I), p = softmax(log_weights). Leading axes are a batch of data sets.
+struct FiniteData {
+  Tensor points;            ///< [.., n, d]
+  Tensor log_weights = {};  ///< [.., n], up to a constant; undefined: equal weights
+  Tensor spread = {};       ///< 0-d or one a data set; undefined: 0, which has samples but no density
+
+  int64_t dim() const { return points.extent(-1); }
+  int64_t count() const { return points.extent(-2); }
+  /// log p_i, normalised.   [.., n]
+  Tensor log_probabilities() const;
+  /// Points drawn with their probabilities, plus spread times noise; no gradient reaches the weights. Throws Error for a batch.   [n, d]
+  Tensor sample(int64_t n, const Key& key) const;
+  /// n indices drawn with the points' probabilities, int64; throws Error for a batch.   [n]
+  Tensor sample_index(int64_t n, const Key& key) const;
+  /// x [.., N, d] -> [.., N]
+  Tensor log_density(const Tensor& x) const;
+  /// (sum over i of p(i | x) points_i - x) / spread^2.   x [.., N, d] -> [.., N, d]
+  Tensor score(const Tensor& x) const;
+  /// p(i | x).   x [.., N, d] -> [.., N, n]
+  Tensor posterior(const Tensor& x) const;
+  /// The law of alpha x + sigma eps.
+  FiniteData noised(const Number& alpha, const Number& sigma) const;
+  /// The same law on a named path (Tensor::tag).
+  FiniteData tagged(const std::string& label) const;
+  FiniteData detached() const;
+};
+
+/// log N(x; points_i, spread^2 I) up to a term in x alone, as one matrix product.   x [.., N, d], points [.., n, d] -> [.., N, n]
+Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread);
+
+}  // namespace scoregrad

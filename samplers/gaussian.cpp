@@ -1,0 +1,81 @@
+#include "samplers/gaussian.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace scoregrad {
+namespace {
+
+const double log_two_pi = std::log(2 * std::numbers::pi);
+
+Tensor identity_like(const Tensor& x) { return eye(x.extent(-1), like(x)); }
+
+void check_points(const char* op, const Tensor& x, int64_t d) {
+  if (x.rank() < 2 || x.extent(-1) != d)
+    throw Error(Where::here(),
+                fmt::format("{}: points of shape {} for a law in {} dimensions; shape them [n, {}]", op, to_string(x.shape()), d, d));
+}
+
+// Rows of x as coordinates in which the law is standard normal, and the inverse of the factor that makes them so.
+struct Whitened {
+  Tensor rows;      // [.., n, d]
+  Tensor whitener;  // [.., d, d], lower
+};
+Whitened whiten(const Gaussian& g, const Tensor& x) {
+  const Tensor lower = cholesky(g.covariance());
+  const Tensor whitener = triangular_solve(lower, broadcast_to(identity_like(lower), lower.shape()));
+  return {matmul(x - unsqueeze(g.mean, -2), transpose(whitener)), whitener};
+}
+Tensor log_density_of(const Whitened& w) {
+  const Tensor log_det = sum(log(diagonal(w.whitener)), {-1}, true);
+  return log_det - 0.5 * sum(square(w.rows), {-1}) - 0.5 * log_two_pi * static_cast<double>(w.rows.extent(-1));
+}
+
+}  // namespace
+
+Gaussian Gaussian::standard(int64_t d, Options options) { return {zeros({d}, options), eye(d, options)}; }
+Gaussian Gaussian::with_covariance(const Tensor& mean, const Tensor& covariance) { return {mean, cholesky(covariance)}; }
+Gaussian Gaussian::diagonal(const Tensor& mean, const Tensor& deviation) { return {mean, diag(deviation)}; }
+
+Tensor Gaussian::covariance() const { return matmul(factor, transpose(factor)); }
+
+Tensor Gaussian::at(const Tensor& z) const {
+  check_points("Gaussian::at", z, dim());
+  return unsqueeze(mean, -2) + matmul(z, transpose(factor));
+}
+
+Tensor Gaussian::sample(int64_t n, const Key& key) const {
+  Shape shape = mean.shape();
+  shape[shape.rank - 1] = n;
+  shape.push_back(dim());
+  return at(normal(shape, key, like(mean)));
+}
+
+Tensor Gaussian::log_density(const Tensor& x) const {
+  check_points("Gaussian::log_density", x, dim());
+  return log_density_of(whiten(*this, x));
+}
+
+Tensor Gaussian::score(const Tensor& x) const {
+  check_points("Gaussian::score", x, dim());
+  const Whitened w = whiten(*this, x);
+  return -matmul(w.rows, w.whitener);
+}
+
+DensityAndScore Gaussian::evaluate(const Tensor& x) const {
+  check_points("Gaussian::evaluate", x, dim());
+  const Whitened w = whiten(*this, x);
+  return {log_density_of(w), -matmul(w.rows, w.whitener)};
+}
+
+Gaussian Gaussian::noised(const Number& alpha, const Number& sigma) const {
+  const Tensor a = alpha.like(mean, factor.rank()), s = sigma.like(mean, factor.rank());
+  return with_covariance(alpha.like(mean, mean.rank()) * mean, square(a) * covariance() + square(s) * identity_like(factor));
+}
+
+Gaussian Gaussian::tagged(const std::string& label) const { return {mean.tag(label), factor.tag(label)}; }
+Gaussian Gaussian::detached() const { return {mean.detach(), factor.detach()}; }
+
+}  // namespace scoregrad

@@ -1,0 +1,42 @@
+// Gaussians: samples, densities and scores in closed form, differentiable in mean and factor.
+#pragma once
+#include "autograd/ops/random.h"
+#include "samplers/number.h"
+
+namespace scoregrad {
+
+/// log p(x) and grad_x log p(x).
+struct DensityAndScore {
+  Tensor log_density, score;
+};
+
+/// N(mean, factor factor'). Leading axes are a batch of Gaussians.
+struct Gaussian {
+  Tensor mean;    ///< [.., d]
+  Tensor factor;  ///< [.., d, d], any square root of the covariance; zeros make a point mass, which has samples but no density
+
+  static Gaussian standard(int64_t d, Options options = {});
+  static Gaussian with_covariance(const Tensor& mean, const Tensor& covariance);
+  /// Independent coordinates of the given standard deviations.   [.., d]
+  static Gaussian diagonal(const Tensor& mean, const Tensor& deviation);
+
+  int64_t dim() const { return mean.extent(-1); }
+  Tensor covariance() const;
+  /// mean + factor z: samples from given standard normals.   z [.., n, d] -> [.., n, d]
+  Tensor at(const Tensor& z) const;
+  /// n reparametrised samples of each.   [.., n, d]
+  Tensor sample(int64_t n, const Key& key) const;
+  /// -(1/2) |x - mean|^2_{S^-1} - (1/2) log det(2 pi S).   x [.., n, d] -> [.., n]
+  Tensor log_density(const Tensor& x) const;
+  /// -S^-1 (x - mean).   x [.., n, d] -> [.., n, d]
+  Tensor score(const Tensor& x) const;
+  /// Both from one whitening.
+  DensityAndScore evaluate(const Tensor& x) const;
+  /// The law of alpha x + sigma eps: N(alpha mean, alpha^2 S + sigma^2 I). A tensor gives each Gaussian of the batch its own level.
+  Gaussian noised(const Number& alpha, const Number& sigma) const;
+  /// The same law on a named path: gradients through its parameters carry the label (Tensor::tag).
+  Gaussian tagged(const std::string& label) const;
+  Gaussian detached() const;
+};
+
+}  // namespace scoregrad
