@@ -10,8 +10,9 @@
 namespace scoregrad {
 namespace {
 
+std::atomic<uint64_t> last{0};
+
 uint64_t next_id() {
-  static std::atomic<uint64_t> last{0};
   if (!SCOREGRAD_ONE_THREAD) return last.fetch_add(1, std::memory_order_relaxed) + 1;
   const uint64_t id = last.load(std::memory_order_relaxed) + 1;
   last.store(id, std::memory_order_relaxed);
@@ -39,6 +40,8 @@ void destroy(Node* node) {
   if (graveyard.capacity() > 4096) graveyard.shrink_to_fit();
 }
 
+uint64_t newest_node() { return last.load(std::memory_order_relaxed); }
+
 Node::Node(const Tensor& y, Where line)
     : id(next_id()), at(mode.rule_line ? mode.rule_line : line), shape(y.shape()), dtype(y.dtype()), device(y.device()) {}
 
@@ -50,12 +53,17 @@ void Node::set_operand(int i, const Tensor& x) {
 }
 
 void Node::set_operands(const Tensors& xs) {
-  if (xs.size() <= few_.size()) {
-    for (size_t i = 0; i < xs.size(); ++i) few_[i] = Ref<Node>(xs[i].node());
-  } else {
-    for (const Tensor& x : xs) many_.emplace_back(x.node());
-  }
-  count_ = static_cast<int>(xs.size());
+  std::vector<Ref<Node>> nodes;
+  for (const Tensor& x : xs) nodes.emplace_back(x.node());
+  set_operands(std::move(nodes));
+}
+
+void Node::set_operands(std::vector<Ref<Node>> nodes) {
+  count_ = static_cast<int>(nodes.size());
+  if (nodes.size() <= few_.size())
+    std::move(nodes.begin(), nodes.end(), few_.begin());
+  else
+    many_ = std::move(nodes);
 }
 
 Node::Extras& Node::extras() {

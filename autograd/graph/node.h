@@ -66,6 +66,7 @@ struct Node : Counted {
   std::span<const Ref<Node>> operands() const { return {many_.empty() ? few_.data() : many_.data(), static_cast<size_t>(count_)}; }
   void set_operand(int i, const Tensor& x);
   void set_operands(const Tensors& xs);
+  void set_operands(std::vector<Ref<Node>> nodes);
 
   /// What only some nodes have.
   struct Extras {
@@ -84,6 +85,9 @@ struct Node : Counted {
   int count_ = 0;
   std::unique_ptr<Extras> extras_;
 };
+
+/// The id of the youngest node; later ones have larger ids.
+uint64_t newest_node();
 
 /// A tensor whose gradient is wanted.
 struct Leaf final : Node {

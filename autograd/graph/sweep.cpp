@@ -51,6 +51,13 @@ class Places {
   std::vector<Slot> slots_{mask_ + 1};
 };
 
+Places places_of(std::span<Node* const> nodes) {
+  Places places;
+  for (const Node* n : nodes)
+    if (n) places.set(n, 0);
+  return places;
+}
+
 // The nodes below `roots` by ascending id, and where each is; with `border`, nothing past a node of it.
 struct Reach {
   std::vector<Node*> nodes;
@@ -137,10 +144,7 @@ std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest) { re
 std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                   const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  Places border;
-  if (options.cut)
-    for (Node* t : targets)
-      if (t) border.set(t, 0);
+  const Places border = places_of(options.cut ? targets : std::span<Node* const>());
   Order order(sources, oldest_of(targets), options.cut ? &border : nullptr);
   for (size_t i = 0; i < targets.size(); ++i)
     if (Step* s = order.find(targets[i])) s->target = static_cast<int>(i);
@@ -158,10 +162,13 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
     if (!step.useful || step.flow.empty()) continue;
     Node& node = *step.node;
     Cotangent g = std::move(step.flow);
+    if (step.target >= 0 && options.cut) {  // complete only in the sweep that this one is a part of
+      answers[static_cast<size_t>(step.target)] = std::move(g);
+      continue;
+    }
     if (node.extras_if_any()) attend(node, g);
     if (mode.observer) report(node, g);
     if (step.target >= 0) answers[static_cast<size_t>(step.target)] = g;
-    if (step.target >= 0 && options.cut) continue;
 
     const size_t count = node.operands().size();
     parts.clear();
@@ -190,10 +197,12 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
 std::vector<Cotangent> sweep_forward(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                      const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  Order order(targets, oldest_of(sources), nullptr);
+  const Places border = places_of(options.cut ? sources : std::span<Node* const>());
+  Order order(targets, oldest_of(sources), options.cut ? &border : nullptr);
   order.seed(sources, seeds);
   std::vector<Cotangent> parts;
   for (Step& step : order.steps) {
+    if (options.cut && border.find(step.node) >= 0) continue;
     const size_t count = step.node->operands().size();
     parts.assign(count, {});
     bool any = false;

@@ -10,7 +10,7 @@ namespace scoregrad {
 struct SweepOptions {
   bool record = false;     ///< leave history on the results, so that they can be differentiated again
   Paths* paths = nullptr;  ///< keep the parts that took different tagged paths apart
-  bool cut = false;        ///< do not go past a target: what lies above it is somebody else's
+  bool cut = false;        ///< stop at what is given: at targets (reverse) or sources (forward), whose operands are somebody else's
 };
 
 /// Reverse: the cotangents of `targets`, given those of `sources`.   g_target = sum over sources (d source / d target)' g_source

@@ -1,0 +1,105 @@
+#include "autograd/graph/custom.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "autograd/graph/arithmetic.h"
+#include "autograd/graph/gradient.h"
+#include "autograd/tensor/create.h"
+
+namespace scoregrad {
+namespace {
+
+struct CustomNode final : Node {
+  Custom rules;
+  std::vector<Saved> xs;
+  Saved y;
+  CustomNode(const Tensor& result, Where line, const Custom& custom, const Tensors& operands)
+      : Node(result, line), rules(custom), y(Saved::result(result)) {
+    for (const Tensor& x : operands) xs.push_back(Saved::operand(x));
+    set_operands(operands);
+  }
+  const char* op() const override { return rules.name.c_str(); }
+  int saved_count() const override { return static_cast<int>(xs.size()) + 1; }
+
+  Tensors values() const {
+    Tensors out;
+    for (const Saved& x : xs) out.push_back(x.get(*this));
+    return out;
+  }
+  void check(const char* rule, const Tensor& part, const Shape& wanted) const {
+    if (part.dtype() != dtype || broadcast_shapes(at, op(), part.shape(), wanted) != part.shape())
+      throw Error(at, fmt::format("{}: {} returned {} {} where {} {} is wanted", op(), rule, name_of(part.dtype()), to_string(part.shape()),
+                                  name_of(dtype), to_string(wanted)));
+  }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
+    const Tensors parts = rules.vjp(values(), y.get(*this), g);
+    if (parts.size() != out.size())
+      throw Error(at, fmt::format("{}: vjp returned {} cotangents for {} operands", op(), parts.size(), out.size()));
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (!wanted[i] || !parts[i].defined()) continue;
+      check("vjp", parts[i], operands()[i]->shape);
+      out[i] = parts[i];
+    }
+  }
+  Tensor jvp(std::span<const Tensor> t) const override {
+    const Tensor tangent = rules.jvp ? rules.jvp(values(), y.get(*this), {t.begin(), t.end()}) : transposed(t);
+    if (tangent.defined() && (tangent.dtype() != dtype || tangent.shape() != shape))
+      throw Error(at, fmt::format("{}: jvp returned {} {} for a result of {} {}", op(), name_of(tangent.dtype()),
+                                  to_string(tangent.shape()), name_of(dtype), to_string(shape)));
+    return tangent;
+  }
+  // h(u) = J'u is linear in u, so J t = d<h(u), t>/du at any u.
+  Tensor transposed(std::span<const Tensor> t) const {
+    const bool record = mode.recording;
+    const RecordingScope recording(true);
+    Tensor probe = zeros(shape, {dtype, device}).requires_grad();
+    const Tensors parts = rules.vjp(values(), y.get(*this), probe);
+    Tensor sum;
+    for (size_t i = 0; i < t.size() && i < parts.size(); ++i) {
+      if (!t[i].defined() || !parts[i].defined() || !parts[i].tracked()) continue;
+      check("vjp", parts[i], t[i].shape());
+      const RecordingScope scope(record);
+      const Tensor seed = t[i].shape() == parts[i].shape() ? t[i] : broadcast_to(t[i], parts[i].shape());
+      const Tensor part = grad(parts[i], probe, {.seed = seed, .create_graph = record, .allow_unused = true});
+      sum = sum.defined() ? add(sum, part) : part;
+    }
+    return sum;
+  }
+};
+
+struct StraightThroughNode final : Node {
+  using Node::Node;
+  const char* op() const override { return "straight_through"; }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override { out[0] = g; }
+  Tensor jvp(std::span<const Tensor> t) const override { return t[0]; }
+};
+
+}  // namespace
+
+Tensor Custom::operator()(const Tensors& xs, Where at) const {
+  Tensor y;
+  {
+    const NoGrad plain;
+    y = alias(forward(xs));
+  }
+  const bool tracked = is_floating(y.dtype()) && std::any_of(xs.begin(), xs.end(), [](const Tensor& x) { return x.tracked(); });
+  if (tracked && mode.recording && !vjp) throw Error(at, fmt::format("{}: has no vjp", name));
+  return recorded(name.c_str(), at, y, tracked, [&] { return new CustomNode(y, at, *this, xs); });
+}
+
+Tensor straight_through(const Tensor& value, const Tensor& surrogate, Where at) {
+  if (value.shape() != surrogate.shape() || value.dtype() != surrogate.dtype() || value.device() != surrogate.device())
+    throw Error(at, fmt::format("straight_through: the value is {} {} on {}, the surrogate {} {} on {}", name_of(value.dtype()),
+                                to_string(value.shape()), name_of(value.device()), name_of(surrogate.dtype()), to_string(surrogate.shape()),
+                                name_of(surrogate.device())));
+  Tensor y = alias(value);
+  return recorded("straight_through", at, y, surrogate.tracked(), [&] {
+    auto* n = new StraightThroughNode(y, at);
+    n->set_operand(0, surrogate);
+    return n;
+  });
+}
+
+}  // namespace scoregrad
