@@ -62,7 +62,7 @@ T erfinv(T x) {
   const T l = T(4.3307467508) - w / T(2);
   T y = std::copysign(sqrt(abs(sqrt(l * l + w / T(0.147)) - l)), x);
   for (int i = 0; i < 4; ++i) {
-    const T e = (a < T(0.5) ? erf(y) - x : std::copysign((T(1) - a) - erfc(abs(y)), x)) * T(0.88622692545275801) * exp(y * y);
+    const T e = (a < T(0.5) ? erf(y) - x : (x < T(0) ? T(-1) : T(1)) * ((T(1) - a) - erfc(abs(y)))) * T(0.88622692545275801) * exp(y * y);
     y -= e / (T(1) + y * e);
   }
   return y;

@@ -1,0 +1,241 @@
+// Every row of the elementwise table: its value against libm in double, its derivatives to second order, what it saves. A row that the
+// table has and this file does not know fails.
+#include <map>
+
+#include "autograd/ops/partial.h"
+#include "tests/autograd/check.h"
+
+using namespace scoregrad;
+
+namespace {
+
+struct Expected {
+  std::function<double(double, double, double)> value;  // operands in order; a select's mask is 0 or 1
+  std::string saves;                                    // which of a, b, y (m: a mask) the rule needs
+};
+
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+// Newton's method on erf.
+double erfinv_of(double y) {
+  double x = y;
+  for (int i = 0; i < 60; ++i) x -= (std::erf(x) - y) / (1.1283791670955126 * std::exp(-x * x));
+  return x;
+}
+double mod_of(double a, double b) { return a - b * std::floor(a / b); }
+
+#define SG_F1(expression) [](double x, double, double) -> double { return expression; }
+#define SG_F2(expression) [](double a, double b, double) -> double { return expression; }
+
+const std::map<std::string, Expected> expected = {
+    {"neg", {SG_F1(-x), ""}},
+    {"abs", {SG_F1(std::abs(x)), "a"}},
+    {"sign", {SG_F1(double(x > 0) - double(x < 0)), ""}},
+    {"floor", {SG_F1(std::floor(x)), ""}},
+    {"round", {SG_F1(std::nearbyint(x)), ""}},
+    {"heaviside", {SG_F1(x > 0), ""}},
+    {"exp", {SG_F1(std::exp(x)), "y"}},
+    {"expm1", {SG_F1(std::expm1(x)), "y"}},
+    {"log", {SG_F1(std::log(x)), "a"}},
+    {"log1p", {SG_F1(std::log1p(x)), "a"}},
+    {"sqrt", {SG_F1(std::sqrt(x)), "y"}},
+    {"rsqrt", {SG_F1(1 / std::sqrt(x)), "y"}},
+    {"square", {SG_F1(x * x), "a"}},
+    {"reciprocal", {SG_F1(1 / x), "y"}},
+    {"sin", {SG_F1(std::sin(x)), "a"}},
+    {"cos", {SG_F1(std::cos(x)), "a"}},
+    {"tan", {SG_F1(std::tan(x)), "y"}},
+    {"tanh", {SG_F1(std::tanh(x)), "y"}},
+    {"sinh", {SG_F1(std::sinh(x)), "a"}},
+    {"cosh", {SG_F1(std::cosh(x)), "a"}},
+    {"asinh", {SG_F1(std::asinh(x)), "a"}},
+    {"atan", {SG_F1(std::atan(x)), "a"}},
+    {"sigmoid", {SG_F1(sigmoid_of(x)), "y"}},
+    {"softplus", {SG_F1(softplus_of(x)), "a"}},
+    {"logsigmoid", {SG_F1(-softplus_of(-x)), "a"}},
+    {"relu", {SG_F1(std::max(x, 0.0)), "a"}},
+    {"silu", {SG_F1(x * sigmoid_of(x)), "ay"}},
+    {"gelu", {SG_F1(0.5 * x * std::erfc(-x / std::sqrt(2.0))), "a"}},
+    {"erf", {SG_F1(std::erf(x)), "a"}},
+    {"erfc", {SG_F1(std::erfc(x)), "a"}},
+    {"erfinv", {SG_F1(erfinv_of(x)), "y"}},
+    {"logical_not", {SG_F1(x == 0), ""}},
+    {"add", {SG_F2(a + b), ""}},
+    {"sub", {SG_F2(a - b), ""}},
+    {"mul", {SG_F2(a * b), "ab"}},
+    {"div", {SG_F2(a / b), "by"}},
+    {"pow", {SG_F2(std::pow(a, b)), "aby"}},
+    {"xlogy", {SG_F2(a == 0 ? 0 : a * std::log(b)), "ab"}},
+    {"atan2", {SG_F2(std::atan2(a, b)), "ab"}},
+    {"logaddexp", {SG_F2(std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)))), "ab"}},
+    {"maximum", {SG_F2(std::max(a, b)), "ab"}},
+    {"minimum", {SG_F2(std::min(a, b)), "ab"}},
+    {"share",
+     {SG_F2(a > b    ? 1
+            : a == b ? 0.5
+                     : 0),
+      ""}},
+    {"mod", {SG_F2(mod_of(a, b)), "ab"}},
+    {"logical_and", {SG_F2(a != 0 && b != 0), ""}},
+    {"logical_or", {SG_F2(a != 0 || b != 0), ""}},
+    {"lt", {SG_F2(a < b), ""}},
+    {"le", {SG_F2(a <= b), ""}},
+    {"gt", {SG_F2(a > b), ""}},
+    {"ge", {SG_F2(a >= b), ""}},
+    {"eq", {SG_F2(a == b), ""}},
+    {"ne", {SG_F2(a != b), ""}},
+    {"where", {[](double m, double a, double b) { return m != 0 ? a : b; }, "m"}},
+};
+
+Tensor on(Op op, const Tensors& x) {
+  return x.size() == 1 ? elementwise(op, x[0]) : x.size() == 2 ? elementwise(op, x[0], x[1]) : elementwise(op, x[0], x[1], x[2]);
+}
+
+// Operands of the row's own range; a select's mask is bool.
+Tensors operands(const Row& r, const std::vector<Shape>& shapes, DType dtype) {
+  Tensors xs;
+  for (int i = 0; i < arity(r.form); ++i) {
+    const bool mask = r.form == Form::select && i == 0;
+    xs.push_back(draw(shapes[static_cast<size_t>(i)], r.lo, r.hi, 3 * i + 1, mask ? boolean : dtype));
+    if (r.types == Types::N && dtype == int64 && std::string(r.name) == "mod" && i == 1) xs.back() = maximum(xs.back(), 1);
+  }
+  return xs;
+}
+
+// Element k of the broadcast result, by the schoolbook.
+double element(const Tensor& x, const Shape& shape, int64_t k) {
+  int64_t at = 0, stride = 1;
+  const std::vector<double> v = x.to_vector<double>();
+  for (int i = 0; i < x.rank(); ++i) {
+    const int64_t extent = x.shape().back(i), index = k % shape.back(i);
+    k /= shape.back(i);
+    at += (extent == 1 ? 0 : index) * stride;
+    stride *= extent;
+  }
+  return v[static_cast<size_t>(at)];
+}
+
+void check_value(Op op, const Tensors& xs, double tolerance) {
+  const Tensor y = on(op, xs);
+  std::vector<double> want;
+  Shape shape = xs[0].shape();
+  for (const Tensor& x : xs) shape = broadcast_shapes({}, "test", shape, x.shape());
+  REQUIRE(y.shape() == shape);
+  const bool is_bool = row(op).form == Form::compare || row(op).types == Types::B;
+  CHECK(y.dtype() == (is_bool ? boolean : xs.back().dtype()));
+  for (int64_t k = 0; k < numel(shape); ++k) {
+    double v[3] = {};
+    for (size_t i = 0; i < xs.size(); ++i) v[i] = element(xs[i], shape, k);
+    want.push_back(expected.at(row(op).name).value(v[0], v[1], v[2]));
+  }
+  check_close(y, want, tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("the test of the table knows every row, and no other") {
+  for (const Row& r : rows) {
+    CAPTURE(r.name);
+    CHECK(expected.count(r.name) == 1);
+  }
+  CHECK(expected.size() == static_cast<size_t>(op_count));
+}
+
+TEST_CASE("every row has the value of libm, whatever the strides, shapes and element type") {
+  for (int k = 0; k < op_count; ++k) {
+    const Op op = static_cast<Op>(k);
+    const Row& r = row(op);
+    CAPTURE(r.name);
+    for (DType dtype : {float64, float32, int64, boolean}) {
+      if (!accepts(r.types, dtype)) continue;
+      CAPTURE(name_of(dtype));
+      const double tolerance = dtype == float32 ? 2e-5 : 1e-12;
+      check_value(op, operands(r, {{3, 5}, {3, 5}, {3, 5}}, dtype), tolerance);
+      check_value(op, operands(r, {{3, 1}, {2, 1, 5}, {1}}, dtype), tolerance);
+      check_value(op, operands(r, {{}, {4}, {2, 1}}, dtype), tolerance);
+      check_value(op, operands(r, {{1}, {1}, {1}}, dtype), tolerance);
+      check_value(op, operands(r, {{0, 3}, {1}, {3}}, dtype), tolerance);
+      check_value(op, operands(r, {{700}, {700}, {700}}, dtype), tolerance);
+      Tensors xs = operands(r, {{4, 6}, {4, 6}, {4, 6}}, dtype);
+      for (Tensor& x : xs) x = scattered(x);
+      check_value(op, xs, tolerance);
+    }
+  }
+}
+
+TEST_CASE("every row's gradient and gradient of the gradient are those of its value") {
+  for (int k = 0; k < op_count; ++k) {
+    const Op op = static_cast<Op>(k);
+    const Row& r = row(op);
+    if (r.form == Form::compare || !accepts(r.types, float64)) continue;
+    if (r.form != Form::select && partial(op, 0).kind == Partial::none) continue;
+    CAPTURE(r.name);
+    const Functions f = [op](const Tensors& xs) { return on(op, xs); };
+    check_gradients(f, operands(r, {{3, 4}, {3, 4}, {3, 4}}, float64));
+    check_gradients(f, operands(r, {{2, 1, 3}, {4, 1}, {3}}, float64));
+    Tensors xs = operands(r, {{3, 4}, {3, 4}, {3, 4}}, float64);
+    for (Tensor& x : xs) x = scattered(x);
+    check_gradients(f, xs, {.directions = 1});
+    check_gradients(f, operands(r, {{5}, {5}, {5}}, float32), {.order = 1});
+  }
+}
+
+TEST_CASE("rows without a gradient give none, and say so by zeros or an error") {
+  for (int k = 0; k < op_count; ++k) {
+    const Op op = static_cast<Op>(k);
+    const Row& r = row(op);
+    if (r.form == Form::select || !accepts(r.types, float64)) continue;
+    if (r.form != Form::compare && partial(op, 0).kind != Partial::none) continue;
+    CAPTURE(r.name);
+    Tensors xs = operands(r, {{3}, {3}, {3}}, float64);
+    xs[0].requires_grad();
+    const Tensor y = on(op, xs);
+    if (r.form == Form::compare)
+      CHECK_FALSE(y.tracked());
+    else
+      check_close(grad(sum(y), xs[0], {.allow_unused = true}), {0, 0, 0});
+  }
+}
+
+TEST_CASE("a row saves what its partials mention, and nothing else") {
+  for (int k = 0; k < op_count; ++k) {
+    const Op op = static_cast<Op>(k);
+    const Row& r = row(op);
+    if (r.form == Form::compare || !accepts(r.types, float64)) continue;
+    CAPTURE(r.name);
+    const std::string& saves = expected.at(r.name).saves;
+    Tensors xs = operands(r, {{3}, {3}, {3}}, float64);
+    for (Tensor& x : xs)
+      if (is_floating(x.dtype())) x.requires_grad();
+    const Tensor y = on(op, xs);
+    REQUIRE(y.tracked());
+    CHECK(y.node()->saved_count() == static_cast<int>(saves.size()));
+    if (r.form == Form::select) continue;
+    const auto mentioned = [&](bool Partial::*use) { return partial(op, 0).*use || (r.form == Form::binary && partial(op, 1).*use); };
+    CHECK(mentioned(&Partial::uses_a) == contains(saves, "a"));
+    CHECK(mentioned(&Partial::uses_b) == contains(saves, "b"));
+    CHECK(mentioned(&Partial::uses_y) == contains(saves, "y"));
+  }
+}
+
+TEST_CASE("only what the tracked operand's partial mentions is saved") {
+  const Tensor a = draw({3}).requires_grad(), b = draw({3});
+  CHECK(mul(a, b).node()->saved_count() == 1);
+  CHECK(mul(a, 2).node()->saved_count() == 1);
+  CHECK(add(a, b).node()->saved_count() == 0);
+  CHECK(div(a, b).node()->saved_count() == 1);
+}
+
+TEST_CASE("at kinks: relu, abs and clamp, maximum and minimum share ties") {
+  const auto slope = [](const Functions& f, Tensor x) {
+    x.requires_grad();
+    return grad(sum(f({x})), x);
+  };
+  check_close(slope([](const Tensors& x) { return relu(x[0]); }, from({-1, 0, 1}, {float64})), {0, 0, 1});
+  check_close(slope([](const Tensors& x) { return abs(x[0]); }, from({-1, 0, 1}, {float64})), {-1, 0, 1});
+  check_close(slope([](const Tensors& x) { return clamp(x[0], -1, 1); }, from({-2, -1, 0, 1, 2}, {float64})), {0, 1, 1, 1, 0});
+  check_close(slope([](const Tensors& x) { return maximum(x[0], 0); }, from({-1, 0, 1}, {float64})), {0, 0.5, 1});
+  check_close(slope([](const Tensors& x) { return minimum(x[0], 0); }, from({-1, 0, 1}, {float64})), {1, 0.5, 0});
+  check_close(slope([](const Tensors& x) { return pow(x[0], 0); }, from({0, 2}, {float64})), {0, 0});
+  check_close(slope([](const Tensors& x) { return pow(x[0], 2); }, from({0, -3}, {float64})), {0, -6});
+}
