@@ -122,8 +122,8 @@ class Check {
     const double forward = dot(uv, t), scale = std::max(size(uv, t), size(gv, vv));
     to_rounding("<u, J v> and <J'u, v>", i, d, forward, dot(gv, vv), scale);
     const double h = step(i);
-    const NoGrad plain;
-    const Values above = f_(moved(i, vv, h)).to_vector<double>(), below = f_(moved(i, vv, -h)).to_vector<double>();
+    // On leaves again, because f may take gradients itself.
+    const Values above = f_(leaves(moved(i, vv, h))).to_vector<double>(), below = f_(leaves(moved(i, vv, -h))).to_vector<double>();
     Values slope(above.size());
     for (size_t k = 0; k < slope.size(); ++k) slope[k] = (above[k] - below[k]) / (2 * h);
     to_difference("<J'u, v> and its central difference", i, d, dot(gv, vv), dot(uv, slope), 0.1 * size(uv, slope));
@@ -149,7 +149,9 @@ class Check {
         const Values forward = gi.tracked() ? pushforward(gi, {x}, {v}, false, at_).to_vector<double>() : Values(wv.size());
         const Values mixed = differentiate(tangent, x, u);
         const double h_rr = dot(reverse, vv), h_fr = dot(forward, wv), h_rf = dot(mixed, vv);
-        const double scale = std::max({size(reverse, vv), size(forward, wv), size(mixed, vv)});
+        // Where the second derivative vanishes, what is left is rounding noise of the gradient's size.
+        const double noise = size(gi.to_vector<double>(), wv);
+        const double scale = std::max({size(reverse, vv), size(forward, wv), size(mixed, vv), noise});
         const std::string with = fmt::format(" (with input {})", j);
         to_rounding(("second order, reverse over reverse and forward over reverse" + with).c_str(), i, 0, h_rr, h_fr, scale);
         to_rounding(("second order, reverse over reverse and reverse over forward" + with).c_str(), i, 0, h_rr, h_rf, scale);
@@ -157,8 +159,6 @@ class Check {
         const Values above = gradient_at(moved(j, vv, h), i, u), below = gradient_at(moved(j, vv, -h), i, u);
         Values slope(above.size());
         for (size_t m = 0; m < slope.size(); ++m) slope[m] = (above[m] - below[m]) / (2 * h);
-        // Where the second derivative vanishes, the differences are noise of the gradient's size.
-        const double noise = size(gi.to_vector<double>(), wv);
         to_difference(("second order and the gradient's central difference" + with).c_str(), i, 0, h_fr, dot(slope, wv),
                       0.1 * std::max(size(slope, wv), noise));
       }
