@@ -15,7 +15,7 @@ using Labels = std::vector<int>;  // sorted path numbers
 
 // Okabe and Ito's colours, which remain apart for the colour-blind; grey is path 0.
 constexpr const char* palette[] = {"#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442"};
-const char* colour(int path) { return path == 0 ? "#B0B0B0" : palette[(path - 1) % static_cast<int>(std::size(palette))]; }
+const char* colour(int path) { return path == 0 ? "#D0D0D0" : palette[(path - 1) % static_cast<int>(std::size(palette))]; }
 std::string colours(const Labels& labels) {
   std::string s;
   for (int path : labels) s.append(s.empty() ? "" : ":").append(colour(path));
@@ -113,7 +113,7 @@ class Drawing {
       label += fmt::format("\n|gradient| {:.4g}", *seen->cotangent_norm);
 
     std::string form;
-    if (n.label()) form += ", shape=cds";
+    if (n.label()) form += ", shape=tab";
     if (n.is_leaf()) form += ", shape=ellipse";
     if (&n == root_) form += ", penwidth=2.5";
     if (tagged_) {

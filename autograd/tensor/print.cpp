@@ -12,16 +12,16 @@ namespace scoregrad {
 namespace {
 
 // How many entries stay at either end of each axis; 0 where the axis is whole. Edges shrink with the rank, so that text stays short.
-Dims edges_of(const Shape& shape, const PrintOptions& o) {
+Dims edges_of(const Shape& shape, int edge) {
+  constexpr double enough = 100;  // elements
   Dims edges = shape;
-  int edge = std::max(1, o.edge);
   for (;; --edge) {
     double shown = 1;
     for (int i = 0; i < shape.rank; ++i) {
       edges[i] = shape[i] > 2 * edge ? edge : 0;
       shown *= static_cast<double>(edges[i] ? 2 * edge : shape[i]);
     }
-    if (shown <= static_cast<double>(std::max<int64_t>(1, o.limit)) || edge == 1) return edges;
+    if (shown <= enough || edge == 1) return edges;
   }
 }
 
@@ -171,7 +171,7 @@ std::string to_string(const Tensor& x, const PrintOptions& options) {
     Dims edges = x.shape();
     std::fill(edges.begin(), edges.end(), 0);
     const bool whole = x.numel() <= options.limit;
-    if (!whole) edges = edges_of(x.shape(), options);
+    if (!whole) edges = edges_of(x.shape(), std::max(1, options.edge));
     text = Page(x.shape(), edges, texts_of(whole ? x : corners(x, edges), options), options.width).text;
   }
   return options.describe ? text + "  " + description(x) : text;
