@@ -33,9 +33,12 @@ void Anomaly::computed(const char* op, Where at, const Tensor& y) {
   if (const std::string what = blemish(y); !what.empty()) throw Error(at, fmt::format("anomaly: {} computed {}", op, what));
 }
 
-void Anomaly::swept(const Node& node, const Tensor& g) {
-  if (const std::string what = blemish(g); !what.empty())
-    throw Error(node.at, fmt::format("anomaly: the cotangent of what {} computed is {}", node.op(), what));
+void Anomaly::pulled(const Node& node, std::span<const Cotangent> operand_cotangents) {
+  for (size_t i = 0; i < operand_cotangents.size(); ++i) {
+    if (operand_cotangents[i].empty()) continue;
+    if (const std::string what = blemish(operand_cotangents[i].total()); !what.empty())
+      throw Error(node.at, fmt::format("anomaly: the gradient of {} with respect to its operand {} is {}", node.op(), i, what));
+  }
 }
 
 }  // namespace scoregrad

@@ -1,5 +1,8 @@
 // Watching a computation: an observer hears of every value when it is computed and of every cotangent when a sweep meets it.
 #pragma once
+#include <span>
+
+#include "autograd/graph/cotangent.h"
 #include "autograd/graph/mode.h"
 #include "autograd/tensor/tensor.h"
 
@@ -17,6 +20,8 @@ class Observer {
   virtual void computed(const char* op, Where at, const Tensor& y) = 0;
   /// A reverse sweep is about to pull `g` through `node`.
   virtual void swept(const Node& node, const Tensor& g) = 0;
+  /// The rule of `node` has made these cotangents of its operands.
+  virtual void pulled(const Node&, std::span<const Cotangent>) {}
 
  private:
   Observer* outer_;
@@ -26,7 +31,8 @@ class Observer {
 class Anomaly final : public Observer {
  public:
   void computed(const char* op, Where at, const Tensor& y) override;
-  void swept(const Node& node, const Tensor& g) override;
+  void swept(const Node&, const Tensor&) override {}
+  void pulled(const Node& node, std::span<const Cotangent> operand_cotangents) override;
 };
 
 }  // namespace scoregrad

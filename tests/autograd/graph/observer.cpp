@@ -1,0 +1,129 @@
+// Anomaly mode, and what messages say.
+#include "autograd/graph/observer.h"
+
+#include "autograd/graph/checkpoint.h"
+#include "tests/autograd/check.h"
+
+using namespace scoregrad;
+
+namespace {
+
+std::string here(int line) { return std::string("tests/autograd/graph/observer.cpp:") + std::to_string(line); }
+
+}  // namespace
+
+TEST_CASE("anomaly names the first value that is not finite, where it is, and the user's line") {
+  const Tensor x = from({1, 0, 2, 3}, {2, 2}, {float64}).requires_grad();
+  const Anomaly watch;
+  const int line = __LINE__ + 1;
+  const std::string text = message_of([&] { exp(log(x) * 2); });
+  CHECK(contains(text, "anomaly: log computed -inf at [0, 1] of [2, 2]"));
+  CHECK(contains(text, here(line)));
+}
+
+TEST_CASE("anomaly names the caller of a composition, not its inside") {
+  const Tensor x = from({1e200, 1}, {float64}).requires_grad();
+  const Anomaly watch;
+  const int line = __LINE__ + 1;
+  const std::string text = message_of([&] { norm(x); });
+  CHECK(contains(text, "anomaly: square computed inf at [0]"));
+  CHECK(contains(text, here(line)));
+}
+
+TEST_CASE("anomaly names the op whose cotangent is not finite, with the line of the forward op") {
+  const Tensor x = from({0, 4}, {float64}).requires_grad();
+  const int line = __LINE__ + 1;
+  const Tensor y = sqrt(x);
+  const Tensor loss = sum(y);
+  const Anomaly watch;
+  const std::string text = message_of([&] { grad(loss, x); });
+  CHECK(contains(text, "anomaly: the gradient of sqrt with respect to its operand 0 is inf at [0] of [2]"));
+  CHECK(contains(text, here(line)));
+}
+
+TEST_CASE("anomaly looks into checkpoints, and lets finite computations pass with the same bits") {
+  const Tensor x = draw({3}, 0.5, 2).requires_grad();
+  const auto f = [](const Tensor& t) { return sum(log(t) * sqrt(t)); };
+  const std::vector<double> plain = grad(f(x), x).to_vector<double>();
+  {
+    const Anomaly watch;
+    CHECK(grad(checkpoint(f, x), x).to_vector<double>() == plain);
+    CHECK(contains(message_of([&] { checkpoint([](const Tensor& t) { return log(t - t); }, x); }), "anomaly: log computed -inf"));
+  }
+  CHECK_NOTHROW(log(x - x));
+}
+
+TEST_CASE("observers nest, and are silent about what they compute themselves") {
+  struct Counter final : Observer {
+    int values = 0, cotangents = 0;
+    void computed(const char*, Where, const Tensor& y) override {
+      ++values;
+      exp(y);
+    }
+    void swept(const Node&, const Tensor& g) override {
+      ++cotangents;
+      exp(g);
+    }
+  };
+  const Tensor x = draw({3}).requires_grad();
+  Counter outer;
+  {
+    Counter inner;
+    grad(sum(exp(x)), x);
+    CHECK(inner.values >= 3);
+    CHECK(inner.cotangents == 3);
+    CHECK(outer.values == 0);
+  }
+  exp(x);
+  CHECK(outer.values == 1);
+}
+
+TEST_CASE("a message names the op, the shapes and the user's line, through compositions too") {
+  const auto says = [](int line, const std::function<void()>& f, const std::vector<std::string>& parts) {
+    const std::string text = message_of(f);
+    CAPTURE(text);
+    CHECK(contains(text, here(line)));
+    for (const std::string& part : parts) CHECK(contains(text, part));
+  };
+  const Tensor a = draw({2, 3}), b = draw({4}), i = indices({0, 5});
+  says(__LINE__, [&] { a + b; }, {"add", "[2, 3]", "[4]"});
+  says(__LINE__, [&] { matmul(a, b); }, {"matmul", "[2, 3]", "[4]"});
+  says(__LINE__, [&] { a.to(float32) + a; }, {"add", "float32", "float64"});
+  says(__LINE__, [&] { sum(a, {2}); }, {"sum", "axis 2"});
+  says(__LINE__, [&] { mean(a, {5}); }, {"mean"});
+  says(__LINE__, [&] { mean(i); }, {"mean", "int64"});
+  says(__LINE__, [&] { softmax(a, 7); }, {"softmax"});
+  says(__LINE__, [&] { concat({a, b}, 0); }, {"concat", "[2, 3]", "[4]"});
+  says(__LINE__, [&] { concat({a, b, a}, 1); }, {"concat"});
+  says(__LINE__, [&] { stack({a, b}); }, {"stack", "[2, 3]", "[4]"});
+  says(__LINE__, [&] { layer_norm(a, b, b); }, {"layer_norm", "[2, 3]", "[4]"});
+  says(__LINE__, [&] { group_norm(a, 2, b, b); }, {"group_norm"});
+  says(__LINE__, [&] { index_select(a, 0, i); }, {"index_select", "5"});
+  says(__LINE__, [&] { gather(a, 0, i); }, {"gather", "[2]", "[2, 3]"});
+  says(__LINE__, [&] { index_select(a, 0, b); }, {"index_select", "int64"});
+  says(__LINE__, [&] { one_hot(i, 3); }, {"5"});
+  says(__LINE__, [&] { embedding(a, i); }, {"5"});
+  says(__LINE__, [&] { solve(a, b); }, {"solve", "[2, 3]"});
+  says(__LINE__, [&] { cholesky(a); }, {"cholesky", "[2, 3]"});
+  says(__LINE__, [&] { inverse(zeros({2, 2}, {float64})); }, {"singular"});
+  says(__LINE__, [&] { einsum("ij,jk->ik", {a, b}); }, {"einsum", "operand 1 is jk", "[4]"});
+  says(__LINE__, [&] { einsum("ij,ik->jk", {a, draw({3, 2})}); }, {"einsum", "'i' is 2 in operand 0 and 3 in operand 1"});
+  says(__LINE__, [&] { reshape(a, {4}); }, {"reshape", "[2, 3]", "[4]"});
+  says(__LINE__, [&] { clamp(a, 2, 1); }, {"clamp"});
+  says(__LINE__, [&] { pad(a, {{1, 1}}); }, {"pad", "[2, 3]"});
+  says(__LINE__, [&] { i + 0.5; }, {"add", "0.5", "int64"});
+  says(__LINE__, [&] { where(a, a, a); }, {"where", "bool"});
+}
+
+TEST_CASE("nodes of a composition and of a rule name the user's line") {
+  const Tensor x = draw({3}, 0.5, 2).requires_grad();
+  const int line = __LINE__ + 1;
+  const Tensor y = logsumexp(x);
+  Node* const root = y.node();
+  for (const Node* n : reachable({&root, 1}))
+    if (!n->is_leaf()) CHECK(n->at.line == line);
+  const Tensor g = grad(y, x, {.create_graph = true});
+  Node* const gradient = g.node();
+  for (const Node* n : reachable({&gradient, 1}))
+    if (!n->is_leaf()) CHECK(n->at.line == line);
+}
