@@ -20,12 +20,21 @@ void op_overhead(const bench::Options& o) {
   const sg::Tensor a = sg::normal({16}, key.fold("a")).requires_grad(), b = sg::normal({16}, key.fold("b")).requires_grad();
   const sg::Tensor x = sg::normal({16}, key.fold("x"));
   const auto forward = [&] { return sg::sum(sg::tanh(a * x + b)); };
-  bench::time_case(o, "op_overhead", [&] { sg::grad(forward(), {a, b}); }, "grad with respect to a, b");
-  bench::time_case(o, "op_overhead_fwd_graph", [&] { forward(); }, "forward, graph recorded and freed");
+  bench::time_case(
+      o, "op_overhead",
+      [&] {
+        sg::grad(forward(), {a, b});
+      },
+      "grad with respect to a, b");
+  bench::time_case(
+      o, "op_overhead_fwd_graph", [&] { forward(); }, "forward, graph recorded and freed");
   const sg::NoGrad plain;
-  bench::time_case(o, "op_overhead_fwd_nograd", [&] { forward(); }, "forward, nothing recorded");
-  bench::time_case(o, "op_overhead_add", [&] { a + b; }, "one 16-element add, nothing recorded");
-  bench::time_case(o, "op_overhead_empty", [&] { sg::empty({16}); }, "one 16-element allocation");
+  bench::time_case(
+      o, "op_overhead_fwd_nograd", [&] { forward(); }, "forward, nothing recorded");
+  bench::time_case(
+      o, "op_overhead_add", [&] { a + b; }, "one 16-element add, nothing recorded");
+  bench::time_case(
+      o, "op_overhead_empty", [&] { sg::empty({16}); }, "one 16-element allocation");
 }
 
 sg::Tensor chain(const sg::Tensor& x) {
@@ -36,12 +45,16 @@ sg::Tensor chain(const sg::Tensor& x) {
 // Twelve ops on 4 M elements, each its own pass.
 void elementwise_chain(const bench::Options& o) {
   const sg::Tensor x = sg::uniform({1 << 22}, sg::Key(2)) * 2 - 1;
-  bench::time_case(o, "elementwise_chain_fwd", [&] {
-    const sg::NoGrad plain;
-    chain(x);
-  }, "12 ops, eager");
+  bench::time_case(
+      o, "elementwise_chain_fwd",
+      [&] {
+        const sg::NoGrad plain;
+        chain(x);
+      },
+      "12 ops, eager");
   const sg::Tensor leaf = sg::clone(x).requires_grad();
-  bench::time_case(o, "elementwise_chain_fwdbwd", [&] { sg::grad(sg::sum(chain(leaf)), leaf); }, "12 ops and their gradient, eager");
+  bench::time_case(
+      o, "elementwise_chain_fwdbwd", [&] { sg::grad(sg::sum(chain(leaf)), leaf); }, "12 ops and their gradient, eager");
 }
 
 // exp against the copy of the same bytes, in one run.
@@ -50,8 +63,10 @@ void exp_and_copy(const bench::Options& o) {
   const sg::Tensor x = sg::uniform({n}, sg::Key(3)) * 2 - 1;
   std::vector<float> from(static_cast<size_t>(n), 1.0f), to(static_cast<size_t>(n));
   for (int round = 0; round < 3; ++round) {
-    bench::time_case(o, "exp_4m", [&] { sg::exp(x); }, "exp of 4 M floats");
-    bench::time_case(o, "exp_4m_memcpy", [&] { std::memcpy(to.data(), from.data(), from.size() * sizeof(float)); }, "memcpy of 16 MB");
+    bench::time_case(
+        o, "exp_4m", [&] { sg::exp(x); }, "exp of 4 M floats");
+    bench::time_case(
+        o, "exp_4m_memcpy", [&] { std::memcpy(to.data(), from.data(), from.size() * sizeof(float)); }, "memcpy of 16 MB");
   }
 }
 

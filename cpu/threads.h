@@ -13,7 +13,8 @@ namespace scoregrad::on_cpu {
 /// Work below this many nanoseconds stays on the calling thread: a fork and join costs about a microsecond, more on a busy machine.
 constexpr double fork_ns = 20000;
 
-/// Calls f(i) for i in [0, n), by the team where the whole takes at least `fork_ns` and the caller is not in a team already. f must not throw.
+/// Calls f(i) for i in [0, n), by the team where the whole takes at least `fork_ns` and the caller is not in a team already. f must not
+/// throw.
 template <class F>
 void parallel_for(int64_t n, [[maybe_unused]] double total_ns, F&& f) {
 #if SCOREGRAD_HAVE_OPENMP

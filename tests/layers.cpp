@@ -91,7 +91,7 @@ TEST_CASE("every source file keeps to the layers, to 400 lines, and to fmt's pla
        {"autograd", "cpu", "cuda", "report", "nn", "samplers", "losses", "scoregrad", "tests", "examples", "benchmarks"}) {
     if (!fs::exists(folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      static const std::vector<std::string> kinds = {".h", ".cpp", ".cu", ".def"};
+      static const std::vector<std::string> kinds = {".h", ".cpp", ".cu", ".def", ".inc"};
       if (std::find(kinds.begin(), kinds.end(), entry.path().extension()) == kinds.end()) continue;
       ++count;
       for (const std::string& fault : faults(entry.path().generic_string(), read_lines(entry.path()))) found.push_back(fault);

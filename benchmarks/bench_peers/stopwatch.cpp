@@ -61,7 +61,8 @@ void time_case(const Options& options, const std::string& name, const std::funct
   std::printf(
       "{\"peer\":\"scoregrad\",\"case\":\"%s\",\"device\":\"cpu\",\"threads\":%d,\"median_us\":%.4g,\"p10_us\":%.4g,\"p90_us\":%.4g,"
       "\"min_us\":%.4g,\"samples\":%zu,\"probe_us\":%.4g,\"maxrss_mb\":%.0f,\"notes\":\"%s\"}\n",
-      name.c_str(), options.threads, quantile(0.5), quantile(0.1), quantile(0.9), us.front(), us.size(), probe, peak_megabytes(), notes.c_str());
+      name.c_str(), options.threads, quantile(0.5), quantile(0.1), quantile(0.9), us.front(), us.size(), probe, peak_megabytes(),
+      notes.c_str());
   std::fflush(stdout);
 }
 

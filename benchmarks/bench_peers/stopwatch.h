@@ -11,7 +11,8 @@ struct Options {
   double seconds = 1;  ///< budget of one case
 };
 
-/// Times f and prints one JSON line: {"peer", "case", "device", "threads", "median_us", "p10_us", "p90_us", "min_us", "samples", "probe_us", "maxrss_mb", "notes"}.
+/// Times f and prints one JSON line: {"peer", "case", "device", "threads", "median_us", "p10_us", "p90_us", "min_us", "samples",
+/// "probe_us", "maxrss_mb", "notes"}.
 void time_case(const Options& options, const std::string& name, const std::function<void()>& f, const std::string& notes = "");
 
 }  // namespace bench

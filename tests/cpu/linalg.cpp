@@ -46,7 +46,7 @@ void require_close(const View& got, const View& expected, double tolerance) {
   REQUIRE(worst <= tolerance);
 }
 
-View transpose_of(View v) {
+[[maybe_unused]] View transpose_of(View v) {
   std::swap(v.strides.at[v.shape.rank - 1], v.strides.at[v.shape.rank - 2]);
   std::swap(v.shape.at[v.shape.rank - 1], v.shape.at[v.shape.rank - 2]);
   return v;

@@ -1,0 +1,91 @@
+// The loops on int64 and bool, for whose few rows the compiler finds the vectors of each target itself; and streaming copies.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/block_loops_integer.cpp"
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/targets.inc"
+// Highway's targets come first.
+#include "cpu/block_loops.h"
+#include "cpu/lanes.inc"
+
+HWY_BEFORE_NAMESPACE();
+namespace scoregrad::on_cpu::HWY_NAMESPACE {
+namespace integer {
+
+template <class T>
+T where(bool m, T a, T b) {
+  return m ? a : b;
+}
+// Integers wrap around as they do in NumPy; the arithmetic itself is unsigned, where C++ defines it.
+struct Wrapping {
+  int64_t v;
+  Wrapping() = default;
+  explicit constexpr Wrapping(int64_t x) : v(x) {}
+  friend Wrapping operator+(Wrapping a, Wrapping b) { return of(u(a) + u(b)); }
+  friend Wrapping operator-(Wrapping a, Wrapping b) { return of(u(a) - u(b)); }
+  friend Wrapping operator*(Wrapping a, Wrapping b) { return of(u(a) * u(b)); }
+  friend Wrapping operator-(Wrapping a) { return of(0 - u(a)); }
+  friend bool operator<(Wrapping a, Wrapping b) { return a.v < b.v; }
+  friend bool operator<=(Wrapping a, Wrapping b) { return a.v <= b.v; }
+  friend bool operator>(Wrapping a, Wrapping b) { return a.v > b.v; }
+  friend bool operator>=(Wrapping a, Wrapping b) { return a.v >= b.v; }
+  friend bool operator==(Wrapping a, Wrapping b) { return a.v == b.v; }
+  friend bool operator!=(Wrapping a, Wrapping b) { return a.v != b.v; }
+
+ private:
+  static uint64_t u(Wrapping a) { return static_cast<uint64_t>(a.v); }
+  static Wrapping of(uint64_t x) { return Wrapping(static_cast<int64_t>(x)); }
+};
+inline Wrapping abs(Wrapping a) { return a.v < 0 ? -a : a; }
+/// The sign of b; 0 where b is 0.
+inline Wrapping mod(Wrapping a, Wrapping b) {
+  if (b.v == 0 || b.v == -1) return Wrapping(0);
+  const int64_t r = a.v % b.v;
+  return Wrapping(r != 0 && (r < 0) != (b.v < 0) ? r + b.v : r);
+}
+
+#undef SG_INLINE
+#define SG_INLINE inline
+#include "cpu/block_loops.inc"
+
+}  // namespace integer
+
+const BlockLoop* int64_table() { return integer::loops_of<PlainPack<integer::Wrapping>, integer::Wrapping, DType::int64>(); }
+const BlockLoop* boolean_table() { return integer::loops_of<PlainPack<bool>, bool, DType::boolean>(); }
+
+void stream_bytes(void* out, const void* in, int64_t bytes) {
+  int64_t i = 0;
+#if !SCOREGRAD_PLAIN_LANES
+  const hn::ScalableTag<uint8_t> d;
+  constexpr int64_t width = HWY_LANES(uint8_t);
+  uint8_t* to = static_cast<uint8_t*>(out);
+  const uint8_t* from = static_cast<const uint8_t*>(in);
+  i = std::min<int64_t>(bytes, (width - static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) % width)) % width);
+  std::memcpy(out, in, static_cast<size_t>(i));
+  for (; i + width <= bytes; i += width) hn::Stream(hn::LoadU(d, from + i), d, to + i);
+#endif
+  std::memcpy(static_cast<char*>(out) + i, static_cast<const char*>(in) + i, static_cast<size_t>(bytes - i));
+}
+
+}  // namespace scoregrad::on_cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace scoregrad::on_cpu {
+
+HWY_EXPORT(int64_table);
+HWY_EXPORT(boolean_table);
+HWY_EXPORT(stream_bytes);
+
+const BlockLoop* int64_loops() { return HWY_DYNAMIC_DISPATCH(int64_table)(); }
+const BlockLoop* boolean_loops() { return HWY_DYNAMIC_DISPATCH(boolean_table)(); }
+void stream(void* out, const void* in, int64_t bytes) { HWY_DYNAMIC_DISPATCH(stream_bytes)(out, in, bytes); }
+void stream_fence() {
+#if SCOREGRAD_HAVE_HIGHWAY
+  hwy::FlushStream();
+#endif
+}
+
+}  // namespace scoregrad::on_cpu
+#endif
