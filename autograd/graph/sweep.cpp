@@ -129,13 +129,12 @@ void attend(Node& node, Cotangent& g) {
 }
 
 // What the observer computes is not reported to it.
-template <class Tell>
-void report(Tell&& tell) {
+void report(const Node& node, const Cotangent& g) {
   struct Silence {
     Observer* observer = std::exchange(mode.observer, nullptr);
     ~Silence() { mode.observer = observer; }
   } silence;
-  tell(*silence.observer);
+  silence.observer->swept(node, g.total());
 }
 
 }  // namespace
@@ -168,7 +167,7 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
       continue;
     }
     if (node.extras_if_any()) attend(node, g);
-    if (mode.observer) report([&](Observer& o) { o.swept(node, g.total()); });
+    if (mode.observer) report(node, g);
     if (step.target >= 0) answers[static_cast<size_t>(step.target)] = g;
 
     const size_t count = node.operands().size();
@@ -184,11 +183,11 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
     if (!any) continue;
     const LineScope line(node.at);
     node.pull(g, parts, wanted, options.paths);
-    if (mode.observer) report([&](Observer& o) { o.pulled(node, parts); });
     for (size_t k = 0; k < count; ++k) {
       if (!wanted[k]) continue;
       Cotangent& sum = order.steps[static_cast<size_t>(order.operand(step, k))].flow;
-      for (int p = 0, count_parts = parts[k].size(); p < count_parts; ++p) sum.add(parts[k][p].path, std::move(parts[k][p].value));
+      const int taken = parts[k].size();  // before its first part is moved away, which would make it look empty
+      for (int p = 0; p < taken; ++p) sum.add(parts[k][p].path, std::move(parts[k][p].value));
     }
   }
   for (size_t i = 0; i < targets.size(); ++i)  // a target named twice has one answer
