@@ -29,7 +29,7 @@ Wide mod(Wide a, Wide b) {
 Wide erfinv(Wide x) {
   if (!(std::abs(x) < 1)) return std::abs(x) == 1 ? x / 0.0L : std::numeric_limits<Wide>::quiet_NaN();
   if (std::abs(x) < 1e-9L) return x * 0.886226925452758013649083741670572591L;  // the next term is x^2 / 4 smaller
-  Wide lo = 0, hi = 30;  // bisection on erfc: slow and beyond doubt
+  Wide lo = 0, hi = 30;                                                         // bisection on erfc: slow and beyond doubt
   for (int i = 0; i < 120; ++i) {
     const Wide mid = (lo + hi) / 2;
     (std::abs(x) < 0.5L ? std::erf(mid) < std::abs(x) : std::erfc(mid) > 1 - std::abs(x)) ? lo = mid : hi = mid;
