@@ -46,6 +46,7 @@ Tensor sum(Operand operand, const Axes& named, bool keep) {
 Tensor broadcast_to(Operand operand, const Shape& shape) {
   const Tensor& x = tensor_of(operand, "broadcast_to");
   if (x.shape() == shape) return x;
+  check_shape(operand.at, "broadcast_to", shape);
   const Shape &s = x.shape(), joint = broadcast_shapes(operand.at, "broadcast_to", s, shape);
   if (joint != shape) throw Error(operand.at, fmt::format("broadcast_to: {} does not fit into {}", to_string(s), to_string(shape)));
   Strides strides;
