@@ -129,12 +129,13 @@ void attend(Node& node, Cotangent& g) {
 }
 
 // What the observer computes is not reported to it.
-void report(const Node& node, const Cotangent& g) {
+template <class Tell>
+void report(Tell&& tell) {
   struct Silence {
     Observer* observer = std::exchange(mode.observer, nullptr);
     ~Silence() { mode.observer = observer; }
   } silence;
-  silence.observer->swept(node, g.total());
+  tell(*silence.observer);
 }
 
 }  // namespace
@@ -167,7 +168,7 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
       continue;
     }
     if (node.extras_if_any()) attend(node, g);
-    if (mode.observer) report(node, g);
+    if (mode.observer) report([&](Observer& o) { o.swept(node, g.total()); });
     if (step.target >= 0) answers[static_cast<size_t>(step.target)] = g;
 
     const size_t count = node.operands().size();
@@ -183,6 +184,7 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
     if (!any) continue;
     const LineScope line(node.at);
     node.pull(g, parts, wanted, options.paths);
+    if (mode.observer) report([&](Observer& o) { o.pulled(node, parts); });
     for (size_t k = 0; k < count; ++k) {
       if (!wanted[k]) continue;
       Cotangent& sum = order.steps[static_cast<size_t>(order.operand(step, k))].flow;
