@@ -73,8 +73,8 @@ void scatter_typed(const View& out, const View& index, const View& in, int axis)
       sum += x;
     }
   };
-  // Each line along the axis belongs to one thread, which adds in order.
-  parallel_ranges(loop.count(), std::max<int64_t>(1, grain / length), static_cast<double>(length), [&](int64_t begin, int64_t end) {
+  // Each line along the axis belongs to one thread, which adds in order; neighbouring lines share cache lines and stay together.
+  parallel_ranges(loop.count(), std::max<int64_t>(64, grain / length), static_cast<double>(length), [&](int64_t begin, int64_t end) {
     for_runs(loop, begin, end, [&](const int64_t* offset, int64_t n) {
       for (int64_t k = 0; k < length; ++k) {
         T* y = static_cast<T*>(out.data) + offset[0];

@@ -23,12 +23,20 @@ void cumsum_typed(const View& out, const View& in, int axis) {
   // Neighbouring lines go side by side unless each lies in one piece.
   constexpr int64_t most = 64;
   const int64_t width = si == 1 ? 1 : most;
-  parallel_ranges(loop.count(), std::max<int64_t>(1, (1 << 14) / length), static_cast<double>(length), [&](int64_t begin, int64_t end) {
+  parallel_ranges(loop.count(), std::max<int64_t>(width, (1 << 14) / length), static_cast<double>(length), [&](int64_t begin, int64_t end) {
     for_runs(loop, begin, end, [&](const int64_t* offset, int64_t n) {
       for (int64_t j0 = 0; j0 < n; j0 += width) {
         const int64_t w = std::min(width, n - j0);
         T* y = static_cast<T*>(out.data) + offset[0] + j0 * to;
         const T* x = static_cast<const T*>(in.data) + offset[1] + j0 * ti;
+        if (w == 1) {
+          Running<T> sum = 0;
+          for (int64_t k = 0; k < length; ++k) {
+            sum += static_cast<Running<T>>(x[k * si]);
+            y[k * so] = static_cast<T>(sum);
+          }
+          continue;
+        }
         Running<T> sum[most] = {};
         for (int64_t k = 0; k < length; ++k)
           for (int64_t j = 0; j < w; ++j) {
