@@ -13,8 +13,7 @@ namespace scoregrad::on_cpu {
 namespace {
 
 constexpr int64_t grain = 1 << 15;  // elements in one piece of work
-constexpr int64_t tile = 16;        // edge of a block of a transposition: a cache line of float32
-constexpr int64_t strip = 64;       // tiles go in squares of this edge, which touch few enough pages
+constexpr int64_t tile = 64;        // edge of a block of a transposition
 
 template <class To, class From>
 To convert(From x) {
@@ -56,19 +55,13 @@ int transposed_dimension(const Loop<2>& loop) {
   return -1;
 }
 
-/// out[r * so + c] = in[r + c * si], by a local array where the tile is whole, so that every line of memory is read and written once,
-/// whatever the strides do to the caches.
+/// out[r * so + c] = in[r + c * si], by a local array, so that memory is read and written in runs whatever the strides do to the caches.
 template <class To, class From>
 void transpose_tile(To* out, int64_t so, const From* in, int64_t si, int64_t rows, int64_t columns) {
-  if (rows == tile && columns == tile) {
-    From block[tile][tile];
-    for (int64_t c = 0; c < tile; ++c) std::memcpy(block[c], in + c * si, sizeof(block[c]));
-    for (int64_t r = 0; r < tile; ++r)
-      for (int64_t c = 0; c < tile; ++c) out[r * so + c] = convert<To>(block[c][r]);
-  } else {
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < columns; ++c) out[r * so + c] = convert<To>(in[r + c * si]);
-  }
+  From block[tile][tile + 16];
+  for (int64_t c = 0; c < columns; ++c) std::memcpy(block[c], in + c * si, static_cast<size_t>(rows) * sizeof(From));
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) out[r * so + c] = convert<To>(block[c][r]);
 }
 
 template <class To, class From>
@@ -76,7 +69,7 @@ void transpose(To* out, const From* in, Loop<2> loop, int d) {
   const int last = loop.rank - 1;
   const int64_t rows = loop.extent[d], columns = loop.extent[last], so = loop.stride[0][d], si = loop.stride[1][last];
   // What is left, with the row dimension cut into strips, is the outer loop.
-  const int64_t strips = (rows + strip - 1) / strip;
+  const int64_t strips = (rows + tile - 1) / tile;
   for (int i = d; i + 1 < last; ++i) {
     loop.extent[i] = loop.extent[i + 1];
     for (int n = 0; n < 2; ++n) loop.stride[n][i] = loop.stride[n][i + 1];
@@ -84,12 +77,10 @@ void transpose(To* out, const From* in, Loop<2> loop, int d) {
   const int64_t matrices = loop.count(last - 1);
   parallel_for(matrices * strips, 0.7 * static_cast<double>(matrices * rows * columns), [&](int64_t i) {
     const Cursor<2> cursor(loop, last - 1, i / strips);
-    const int64_t begin = i % strips * strip, end = std::min(rows, begin + strip);
-    for (int64_t c0 = 0; c0 < columns; c0 += strip)
-      for (int64_t r = begin; r < end; r += tile)
-        for (int64_t c = c0; c < std::min(columns, c0 + strip); c += tile)
-          transpose_tile(out + cursor.offset[0] + r * so + c, so, in + cursor.offset[1] + r + c * si, si, std::min(tile, end - r),
-                         std::min(tile, columns - c));
+    const int64_t r = i % strips * tile;
+    for (int64_t c = 0; c < columns; c += tile)
+      transpose_tile(out + cursor.offset[0] + r * so + c, so, in + cursor.offset[1] + r + c * si, si, std::min(tile, rows - r),
+                     std::min(tile, columns - c));
   });
 }
 

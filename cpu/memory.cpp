@@ -3,6 +3,7 @@
 #include "cpu/memory.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,7 +32,7 @@ struct Block {
 
 // Classes: multiples of 64 up to 1 KiB (blocks cut from slabs), then four to each doubling (blocks of their own).
 constexpr int slab_classes = 16, thread_classes = 36, all_classes = 164;
-constexpr size_t largest_request = size_t{1} << 46, slab_bytes = size_t{1} << 15;
+constexpr size_t largest_request = size_t{1} << 46, slab_bytes = size_t{1} << 15, huge_page = size_t{1} << 21, huge_from = size_t{1} << 22;
 constexpr int64_t free_allowance = int64_t{64} << 20, flush_bytes = int64_t{64} << 10;
 
 constexpr int class_of(size_t bytes) {
@@ -205,7 +206,13 @@ int64_t machine_bytes() {
 void* system_block(size_t bytes) {
   // Linux grants more than there is and kills the process when it is touched: what cannot fit is refused here instead.
   if (static_cast<int64_t>(bytes) > machine_bytes() - common.live.load(std::memory_order_relaxed)) return nullptr;
-  return std::aligned_alloc(64, bytes);
+  if (bytes < huge_from) return std::aligned_alloc(64, bytes);
+  // Huge pages make the first touch of a large block several times cheaper.
+  void* data = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
+#ifdef MADV_HUGEPAGE
+  if (data) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return data;
 }
 
 void* fresh(int c) {
