@@ -5,6 +5,7 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 #include "autograd/tensor/print.h"
+#include "losses/decomposition.h"
 #include "losses/parametrisation.h"
 #include "losses/score_matching.h"
 #include "nn/mlp.h"

@@ -11,6 +11,8 @@ class Number {
   Number(Tensor value) : tensor_(std::move(value)) {}
 
   bool is_number() const { return !tensor_.defined(); }
+  /// True for a number and for a 0-d tensor.
+  bool is_single() const { return is_number() || tensor_.rank() == 0; }
   /// The number; throws Error if it is a tensor with several elements.
   double value(Where at = Where::here()) const { return is_number() ? value_ : tensor_.item(at); }
   /// As a tensor with the element type and device of x; a tensor is returned as it is.

@@ -10,6 +10,7 @@
 #include "autograd/backend/shape.h"
 #include "autograd/graph/gradient.h"
 #include "autograd/tensor/print.h"
+#include "losses/decomposition.h"
 
 /// "[2, 3]"
 template <>
@@ -83,5 +84,14 @@ struct fmt::formatter<scoregrad::GradByPath> : fmt::formatter<scoregrad::Tensor>
     for (const auto& [path, part] : g.by_path) line(path.empty() ? "rest" : path.c_str(), part, "\n");
     line("total", g.total, "");
     return out;
+  }
+};
+
+/// The identity DSM = ESM - C2 + C3 with standard errors, then the gradients in total and by path.
+template <>
+struct fmt::formatter<scoregrad::losses::Decomposition> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const scoregrad::losses::Decomposition& d, Context& c) const {
+    return fmt::formatter<std::string_view>::format(scoregrad::losses::to_string(d), c);
   }
 };

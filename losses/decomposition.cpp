@@ -1,0 +1,267 @@
+#include "losses/decomposition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/graph/gradient.h"
+#include "losses/draws.h"
+#include "losses/score_matching.h"
+
+namespace scoregrad::losses {
+namespace {
+
+using quadrature::Nodes;
+
+// The mean of independent blocks with its standard error, or, where exact, the sum of parts.
+class Accumulator {
+ public:
+  void add(const Tensors& x, bool exact) {
+    ++count_;
+    if (mean_.empty()) {
+      for (const Tensor& t : x) {
+        mean_.push_back(zeros_like(t));
+        scatter_.push_back(zeros_like(t));
+      }
+    }
+    for (size_t i = 0; i < x.size(); ++i) {
+      const Tensor from_mean = exact ? x[i] : x[i] - mean_[i];
+      mean_[i] = mean_[i] + (exact ? from_mean : from_mean / count_);
+      if (!exact) scatter_[i] = scatter_[i] + from_mean * (x[i] - mean_[i]);
+    }
+  }
+  Gradient result(bool exact) const {
+    Gradient g{mean_, scatter_};
+    if (!exact)
+      for (Tensor& e : g.error) e = sqrt(e / std::max<int64_t>(1, (count_ - 1) * count_));
+    return g;
+  }
+
+ private:
+  int64_t count_ = 0;
+  Tensors mean_, scatter_;
+};
+
+// One loss over one block: its value and, for every wanted tensor, its gradient.
+struct Measured {
+  double value = 0;
+  std::vector<GradByPath> gradient;
+};
+
+Measured measure(const Tensor& loss, const Tensors& wanted) {
+  Measured m{loss.item(), {}};
+  if (wanted.empty()) return m;
+  if (loss.tracked()) {
+    m.gradient = grad_by_path(loss, wanted, {.allow_unused = true});
+  } else {
+    for (const Tensor& w : wanted) m.gradient.push_back({{}, zeros_like(w)});
+  }
+  return m;
+}
+
+// The totals of a sum of losses; what is split by path need not add up to anything there.
+Measured combined(const std::vector<std::pair<double, const Measured*>>& parts) {
+  Measured out;
+  for (const auto& [factor, part] : parts) {
+    out.value += factor * part->value;
+    for (size_t i = 0; i < part->gradient.size(); ++i) {
+      const Tensor g = factor * part->gradient[i].total;
+      if (out.gradient.size() <= i)
+        out.gradient.push_back({{}, g});
+      else
+        out.gradient[i].total = out.gradient[i].total + g;
+    }
+  }
+  return out;
+}
+
+// Gathers one Term from its blocks.
+class TermSums {
+ public:
+  void add(const Measured& m, const std::vector<Wanted>& groups, bool exact) {
+    value_.add({scalar(m.value, {.dtype = float64})}, exact);
+    size_t next = 0;
+    for (const Wanted& group : groups) {
+      Parts& parts = groups_[group.name];
+      Tensors total;
+      std::map<std::string, Tensors> by_path;
+      for (size_t i = 0; i < group.tensors.size(); ++i) {
+        const GradByPath& g = m.gradient[next++];
+        total.push_back(g.total);
+        for (const auto& [path, part] : g.by_path) {
+          Tensors& along = by_path[path];
+          if (along.empty())
+            for (const Tensor& t : group.tensors) along.push_back(zeros_like(t));
+          along[i] = part;
+        }
+      }
+      parts.total.add(total, exact);
+      for (const auto& [path, along] : by_path) parts.by_path[path].add(along, exact);
+    }
+  }
+  Term result(bool exact) const {
+    const Gradient v = value_.result(exact);
+    Term t;
+    if (!v.mean.empty()) t.value = {v.mean[0].item(), v.error[0].item()};
+    for (const auto& [name, parts] : groups_) {
+      PathGradient& g = t.gradient[name];
+      g.total = parts.total.result(exact);
+      for (const auto& [path, sums] : parts.by_path) g.by_path[path] = sums.result(exact);
+    }
+    return t;
+  }
+
+ private:
+  struct Parts {
+    Accumulator total;
+    std::map<std::string, Accumulator> by_path;
+  };
+  Accumulator value_;
+  std::map<std::string, Parts> groups_;
+};
+
+// Blocks of noise: nodes of a grid, or normals.
+class Source {
+ public:
+  Source(const Plan& plan, const DecomposeOptions& o, const Key& key)
+      : plan_(plan), key_(key), exact_(o.samples == 0), grid_(exact_ ? o.rule : quadrature::Rule{}, plan.normals, plan.options) {
+    const int64_t room = std::max<int64_t>(1, o.block / plan.rows);
+    if (exact_) {
+      size_ = room;
+    } else {
+      // Enough blocks that their scatter tells the error.
+      blocks_ = std::max((o.samples + room - 1) / room, std::min<int64_t>(64, o.samples));
+      size_ = (o.samples + blocks_ - 1) / blocks_;
+    }
+  }
+  Nodes next() {
+    if (exact_) return grid_.next(size_);
+    if (done_ == blocks_) return {};
+    const uint64_t offset = static_cast<uint64_t>(done_++ * size_ * plan_.normals);
+    return {normal({size_, plan_.normals}, key_, plan_.options, offset), full({size_}, 1 / static_cast<double>(size_), plan_.options)};
+  }
+  double progress() const { return exact_ ? grid_.progress() : static_cast<double>(done_) / static_cast<double>(blocks_); }
+
+ private:
+  const Plan& plan_;
+  Key key_;
+  bool exact_;
+  quadrature::Grid grid_;
+  int64_t size_ = 0, blocks_ = 0, done_ = 0;
+};
+
+Tensor weighted(const Draws& draws, const Tensor& per_row) { return sum(draws.weight * per_row); }
+
+void check(const DecomposeOptions& o) {
+  if (o.samples < 0 || o.samples == 1) throw Error(Where::here(), "decompose: at least two samples are needed for a standard error");
+  if (o.block < 1) throw Error(Where::here(), fmt::format("decompose: blocks of {}", o.block));
+  if (o.samples == 0 && o.rule.nodes.empty()) throw Error(Where::here(), "decompose: neither samples nor a rule to integrate with");
+  if (o.samples == 0 && o.trace == Trace::sliced)
+    throw Error(Where::here(), "decompose: random directions in an exact sum; take Trace::exact or Trace::none");
+}
+
+Decomposition run(const ConditionalScore& score, const Plan& plan, const DecomposeOptions& o, const Key& key, bool distilled) {
+  const bool exact = o.samples == 0;
+  Tensors wanted;
+  for (const Wanted& group : o.wrt) wanted.insert(wanted.end(), group.tensors.begin(), group.tensors.end());
+  TermSums dsm_, esm_, ism_, c2_, c3_, residual_, sds_, vsd_;
+  Decomposition out;
+  Source source(plan, o, key.fold("noise"));
+  for (Nodes noise = source.next(); noise.z.defined(); noise = source.next()) {
+    Draws draws = plan.draw(noise, key.fold("index").fold(static_cast<uint64_t>(out.blocks)));
+    if (o.trace != Trace::none && !draws.xt.tracked()) draws.xt = draws.xt.requires_grad();
+    const Tensor s = score(draws.xt, draws.c.defined() ? draws.c.tag("net") : Tensor{});
+    if (s.shape() != draws.xt.shape())
+      throw Error(Where::here(), fmt::format("decompose: the score is {} at x_t of {}", to_string(s.shape()), to_string(draws.xt.shape())));
+
+    // dsm and c3 have the target t itself here, -eps / sigma, several for each x_t: a noise of -t at level 1 says the same.
+    const Tensor noise_at_one = -draws.t;
+    const Measured dsm_block = measure(weighted(draws, mean(dsm(unsqueeze(s, 1), noise_at_one, 1), {1})), wanted);
+    const Measured esm_block = measure(weighted(draws, esm(s, draws.target)), wanted);
+    const Measured c2_block = measure(weighted(draws, c2(draws.target)), wanted);
+    const Measured c3_block = measure(weighted(draws, mean(c3(noise_at_one, 1), {1})), wanted);
+    if (o.trace != Trace::none) {
+      const Tensor per_row =
+          o.trace == Trace::exact
+              ? ism(s, draws.xt)
+              : ssm_vr(s, draws.xt, rademacher(s.shape(), key.fold("trace").fold(static_cast<uint64_t>(out.blocks)), like(s)));
+      ism_.add(measure(weighted(draws, per_row), wanted), o.wrt, exact);
+    }
+    if (distilled) {
+      // Gradients through x_t only: their values mean nothing, so the weights must not multiply them into a gradient. The part of the
+      // target in SDS has mean zero where eps does not depend on the law; exact nodes leave it out, because theirs are functions of x_t.
+      const Tensor w = draws.weight.detach(), noise_part = exact ? zeros_like(s) : -select(draws.t, 1, 0);
+      sds_.add(measure(sum(w * sds(s, noise_part, 1, draws.xt)), wanted), o.wrt, exact);
+      vsd_.add(measure(sum(w * vsd(s, draws.target, draws.xt)), wanted), o.wrt, exact);
+    }
+    dsm_.add(dsm_block, o.wrt, exact);
+    esm_.add(esm_block, o.wrt, exact);
+    c2_.add(c2_block, o.wrt, exact);
+    c3_.add(c3_block, o.wrt, exact);
+    residual_.add(combined({{1, &dsm_block}, {-1, &esm_block}, {1, &c2_block}, {-1, &c3_block}}), o.wrt, exact);
+    ++out.blocks;
+    out.samples += noise.z.extent(0);
+    if (o.progress && !o.progress(source.progress())) {
+      if (exact) throw Error(Where::here(), "decompose: stopped before the exact sum was complete");
+      break;
+    }
+  }
+  out.dsm = dsm_.result(exact);
+  out.esm = esm_.result(exact);
+  out.ism = ism_.result(exact);
+  out.c2 = c2_.result(exact);
+  out.c3 = c3_.result(exact);
+  out.residual = residual_.result(exact);
+  out.sds = sds_.result(exact);
+  out.vsd = vsd_.result(exact);
+  out.dim = plan.dim;
+  out.exact = exact;
+  out.has_ism = o.trace != Trace::none;
+  out.sigma = o.sigma.is_single() ? o.sigma.value() : std::nan("");
+  out.alpha = o.alpha.is_single() ? o.alpha.value() : std::nan("");
+  return out;
+}
+
+template <class Setup>
+Decomposition conditional(const ConditionalScore& score, const Setup& setup, const DecomposeOptions& o, const Key& key) {
+  check(o);
+  return run(score, plan(setup, {o.alpha, o.sigma}, o.samples == 0), o, key, false);
+}
+
+}  // namespace
+
+double Gradient::norm() const {
+  double squares = 0;
+  for (const Tensor& t : mean) squares += sum(square(t)).item();
+  return std::sqrt(squares);
+}
+
+Gradient PathGradient::along(const std::string& path) const {
+  const auto it = by_path.find(path);
+  if (it != by_path.end()) return it->second;
+  Gradient zero;
+  for (const Tensor& t : total.mean) zero.mean.push_back(zeros_like(t));
+  zero.error = zero.mean;
+  return zero;
+}
+
+Decomposition decompose(const ConditionalScore& score, const Generated& setup, const DecomposeOptions& options, const Key& key) {
+  return conditional(score, setup, options, key);
+}
+Decomposition decompose(const ConditionalScore& score, const FreeCondition& setup, const DecomposeOptions& options, const Key& key) {
+  return conditional(score, setup, options, key);
+}
+Decomposition decompose(const ConditionalScore& score, const LinearEncoder& setup, const DecomposeOptions& options, const Key& key) {
+  return conditional(score, setup, options, key);
+}
+Decomposition decompose(const ConditionalScore& score, const NoisyEncoder& setup, const DecomposeOptions& options, const Key& key) {
+  return conditional(score, setup, options, key);
+}
+Decomposition decompose(const Score& score, const InputDistribution& setup, const DecomposeOptions& options, const Key& key) {
+  check(options);
+  const auto without_condition = [&](const Tensor& xt, const Tensor&) { return score(xt); };
+  return run(without_condition, plan(setup, {options.alpha, options.sigma}, options.samples == 0), options, key, true);
+}
+
+}  // namespace scoregrad::losses

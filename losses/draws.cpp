@@ -1,0 +1,186 @@
+#include "losses/draws.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "autograd/ops/random.h"
+
+namespace scoregrad::losses {
+namespace {
+
+using quadrature::Nodes;
+
+// A law as a batch over conditions, j = 1 without one.
+using Batch = std::variant<Mixture, FiniteData>;
+
+Tensor leading(const Tensor& x, int rank) { return x.defined() && x.rank() < rank ? unsqueeze(x, 0) : x; }
+
+Batch batch(const Mixture& m) { return Mixture{leading(m.log_weights, 2), leading(m.means, 3), leading(m.factors, 4)}; }
+Batch batch(const Gaussian& g) { return batch(as_mixture(g)); }
+Batch batch(const FiniteData& p) {
+  if (!p.spread.defined()) return FiniteData{leading(p.points, 3), leading(p.log_weights, 2), {}};
+  const Tensor root = Number(p.spread).like(p.points, p.points.rank() + 1) * eye(p.dim(), like(p.points));
+  Shape shape = p.points.shape();
+  shape.push_back(p.dim());
+  return batch(Mixture{p.log_probabilities(), p.points, broadcast_to(root, shape)});
+}
+Batch batch(const Law& law) {
+  return std::visit([](const auto& l) { return batch(l); }, law);
+}
+
+// What the law alone determines: weights [j, k, q], x_t [j, k, q, d] and t [j, k, q, w, d].
+struct Noised {
+  Tensor weight, xt, t;
+};
+
+Noised as_they_arise(const Mixture& m, const Noising& level, const Tensor& z) {
+  const int64_t d = m.dim();
+  const Tensor x = m.components().at(narrow(z, -1, 0, d)), eps = narrow(z, -1, d, 2 * d);
+  const Tensor s = level.sigma.like(x, 4);
+  return {exp(m.log_probabilities()), level.alpha.like(x, 4) * x + s * eps, unsqueeze(broadcast_to(-(eps / s), x.shape()), -2)};
+}
+
+// x_t = alpha mean + C u with C C' = S = alpha^2 F F' + sigma^2 I, and then x given x_t: x = mean + F z where z has the covariance
+// R R' = (I + alpha^2 F'F / sigma^2)^-1 and the mean (alpha / sigma^2) R R' F' (x_t - alpha mean). DSM is quadratic in z, so that the 2 d
+// points +-sqrt(d) e_i in place of its standard normals are exact.
+Noised backwards(const Mixture& m, const Noising& level, const Tensor& u) {
+  const int64_t d = m.dim();
+  const Gaussian x = m.components(), noised = x.noised(level.alpha, level.sigma);
+  const Tensor identity = eye(d, like(u)), a = level.alpha.like(u, 4), v = square(level.sigma.like(u, 4));
+  const Tensor precision = identity + square(a) / v * matmul(transpose(x.factor), x.factor);
+  const Tensor covariance = inverse(precision), root = cholesky(covariance);
+  const Tensor xt = noised.at(u);  // [j, k, q, d]
+  const Tensor z = matmul(xt - unsqueeze(noised.mean, -2), a / v * matmul(x.factor, covariance));
+  const Tensor spread = matmul(std::sqrt(static_cast<double>(d)) * concat({identity, -identity}, 0), transpose(root));  // [j, k, 2d, d]
+  const Tensor zs = unsqueeze(z, -2) + unsqueeze(spread, -3);                                                           // [j, k, q, 2d, d]
+  const Tensor xs = unsqueeze(unsqueeze(x.mean, -2), -2) + matmul(zs, unsqueeze(transpose(x.factor), -3));
+  const Tensor t = (unsqueeze(a, -1) * xs - unsqueeze(xt, -2)) / unsqueeze(v, -1);
+  return {exp(m.log_probabilities()), xt, t};
+}
+
+Noised from_points(const FiniteData& p, const Noising& level, const Tensor& eps) {
+  const Tensor s = level.sigma.like(eps, 4), x = unsqueeze(p.points, -2);  // [j, n, 1, d]
+  const Tensor xt = level.alpha.like(eps, 4) * x + s * eps;
+  return {exp(p.log_probabilities()), xt, unsqueeze(broadcast_to(-(eps / s), xt.shape()), -2)};
+}
+
+void check_fixed_weights(const FiniteData& p) {
+  if (p.log_weights.tracked())
+    throw Error(Where::here(), "decompose: samples of a data set carry no gradient to its weights; leave samples at 0 for the exact sum");
+}
+
+Noised from_some_points(const FiniteData& p, const Noising& level, const Tensor& eps, const Key& key) {
+  check_fixed_weights(p);
+  const FiniteData data{select(p.points, 0, 0), p.log_weights.defined() ? select(p.log_weights, 0, 0) : Tensor{}};
+  const Tensor index = data.sample_index(eps.extent(0), key), x = index_select(data.points, 0, index);
+  const Tensor s = level.sigma.like(eps, 2), xt = level.alpha.like(eps, 2) * x + s * eps;
+  const Shape shape{1, 1, eps.extent(0), eps.extent(1)};
+  return {ones({1, 1}, like(eps)), reshape(xt, shape), unsqueeze(reshape(-(eps / s), shape), -2)};
+}
+
+Noising on_path(const Noising& level, const char* label) { return {level.alpha.tagged(label), level.sigma.tagged(label)}; }
+
+Tensor rows(const Tensor& x, int64_t count) { return reshape(x, {count, x.extent(-1)}); }
+
+// A plan for a law with conditions c [j, m], or none.
+Plan plan_law(const Batch& law, const Tensor& c, const Noising& level, bool exact) {
+  const bool points = std::holds_alternative<FiniteData>(law);
+  const Tensor& centres = points ? std::get<FiniteData>(law).points : std::get<Mixture>(law).means;
+  const int64_t j = centres.extent(0), k = points && !exact ? 1 : centres.extent(1), d = centres.extent(2);
+  if (c.defined() && (c.rank() != 2 || c.extent(0) != j))
+    throw Error(Where::here(), fmt::format("decompose: conditions of shape {} for a batch of {} laws", to_string(c.shape()), j));
+  if (points && !exact && j > 1) throw Error(Where::here(), "decompose: cannot sample from a batch of data sets");
+  const auto draw = [=](const Nodes& noise, const Key& key) {
+    const Noising at = on_path(level, "dist"), inside = on_path(level, "target");
+    const auto noised = [&]() -> Noised {
+      if (const Mixture* m = std::get_if<Mixture>(&law))
+        return exact ? backwards(m->tagged("dist"), at, noise.z) : as_they_arise(m->tagged("dist"), at, noise.z);
+      const FiniteData p = std::get<FiniteData>(law).tagged("dist");
+      return exact ? from_points(p, at, noise.z) : from_some_points(p, at, noise.z, key);
+    }();
+    const int64_t q = noise.z.extent(0), n = j * k * q;
+    Draws out;
+    out.weight = reshape(unsqueeze(noised.weight, -1) * noise.weights / j, {n});
+    out.xt = rows(noised.xt, n);
+    out.t = reshape(noised.t, {n, noised.t.extent(-2), d});
+    const Tensor by_condition = reshape(noised.xt, {j, k * q, d});
+    out.target =
+        rows(std::visit([&](const auto& l) { return l.tagged("target").noised(inside.alpha, inside.sigma).score(by_condition); }, law), n);
+    if (c.defined()) out.c = rows(broadcast_to(unsqueeze(c, 1), {j, k * q, c.extent(1)}), n);
+    return out;
+  };
+  return {d, points || exact ? d : 2 * d, j * k, like(centres), draw};
+}
+
+void check_single_level(const Noising& level) {
+  if (!level.alpha.is_single() || !level.sigma.is_single())
+    throw Error(Where::here(), "decompose: an encoder takes one noise level, a number or a 0-d tensor");
+}
+
+}  // namespace
+
+Plan plan(const Generated& setup, const Noising& level, bool exact) {
+  return plan_law(batch(setup.law), leading(setup.c, 2), level, exact);
+}
+
+Plan plan(const FreeCondition& setup, const Noising& level, bool exact) {
+  const Law fixed = std::visit([](const auto& l) -> Law { return l.detached(); }, setup.law);
+  return plan_law(batch(fixed), leading(setup.c, 2), level, exact);
+}
+
+Plan plan(const InputDistribution& setup, const Noising& level, bool exact) { return plan_law(batch(setup.law), {}, level, exact); }
+
+Plan plan(const LinearEncoder& setup, const Noising& level, bool) {
+  check_single_level(level);
+  const int64_t d = setup.data.dim(), m = setup.matrix().extent(0);
+  const auto draw = [=](const Nodes& noise, const Key&) {
+    const Noising at = on_path(level, "dist"), inside = on_path(level, "target");
+    const Tensor x = setup.data.tagged("dist").at(narrow(noise.z, 1, 0, d));
+    const Tensor eta = narrow(noise.z, 1, d, d + m), eps = narrow(noise.z, 1, d + m, d + m + d);
+    const Tensor s = at.sigma.like(x);
+    Draws out;
+    out.weight = noise.weights;
+    out.xt = at.alpha.like(x) * x + s * eps;
+    out.t = unsqueeze(-(eps / s), 1);
+    out.c = matmul(x, transpose(setup.matrix())) + setup.tau.like(x) * eta;
+    out.target = setup.tagged("target_w").score(out.xt, out.c.tag("target_c"), inside.alpha, inside.sigma);
+    return out;
+  };
+  return {d, d + m + d, 1, like(setup.data.mean), draw};
+}
+
+Plan plan(const NoisyEncoder& setup, const Noising& level, bool exact) {
+  check_single_level(level);
+  if (!exact) check_fixed_weights(setup.data);
+  const Tensor codes = setup.codes();
+  const int64_t n = setup.data.count(), d = setup.data.dim(), m = codes.extent(-1);
+  if (codes.rank() != 2 || codes.extent(0) != n)
+    throw Error(Where::here(), fmt::format("NoisyEncoder: {} data became codes of shape {}", n, to_string(codes.shape())));
+  const auto draw = [=](const Nodes& noise, const Key& key) {
+    const Noising at = on_path(level, "dist"), inside = on_path(level, "target");
+    const Tensor eta = narrow(noise.z, 1, 0, m), eps = narrow(noise.z, 1, m, m + d), &points = setup.data.points;
+    const Tensor s = at.sigma.like(eps), a = at.alpha.like(eps), tau = setup.tau.like(eps);
+    const int64_t q = eps.extent(0);
+    Draws out;
+    if (exact) {
+      const Shape all{n, q, d};
+      out.weight = reshape(unsqueeze(exp(setup.data.log_probabilities()), 1) * noise.weights, {n * q});
+      out.xt = rows(a * unsqueeze(points, 1) + s * eps, n * q);
+      out.t = reshape(broadcast_to(-(eps / s), all), {n * q, 1, d});
+      out.c = rows(unsqueeze(codes, 1) + tau * eta, n * q);
+    } else {
+      const Tensor index = setup.data.sample_index(q, key);
+      out.weight = noise.weights;
+      out.xt = a * index_select(points, 0, index) + s * eps;
+      out.t = unsqueeze(-(eps / s), 1);
+      out.c = index_select(codes, 0, index) + tau * eta;
+    }
+    const NoisyEncoder inner{setup.data, setup.encode, setup.tau.tagged("target_w")};
+    out.target = inner.score(out.xt, out.c.tag("target_c"), codes.tag("target_w"), inside.alpha, inside.sigma);
+    return out;
+  };
+  return {d, m + d, exact ? n : 1, like(setup.data.points), draw};
+}
+
+}  // namespace scoregrad::losses

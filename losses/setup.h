@@ -1,0 +1,31 @@
+// The ways in which a condition, an encoder or a law can enter a score-matching loss. Each is a type of its own, because each has its own
+// decomposition: asking one for another's does not compile.
+#pragma once
+#include <variant>
+
+#include "samplers/encoder.h"
+#include "samplers/mixture.h"
+
+namespace scoregrad::losses {
+
+/// A law of the data: its noised law, and with it the exact score, is known.
+using Law = std::variant<Gaussian, Mixture, FiniteData>;
+
+/// Generated data, x ~ p(x | c): the parameters of `law` were computed from c, so c also moves where x_t is drawn.
+struct Generated {
+  Tensor c;  ///< [m], or [j, m] for the mean over j conditions; then the law is a batch of j
+  Law law;
+};
+/// A free condition of fixed data, as in textual inversion: c reaches the loss through the network alone, and the law is left out of every
+/// gradient.
+struct FreeCondition {
+  Tensor c;  ///< [m]
+  Law law;
+};
+/// A law p(x) that is itself optimised under a frozen score without condition.
+struct InputDistribution {
+  Law law;
+};
+// An encoder, c = f(x) + tau eta, is a LinearEncoder or a NoisyEncoder of samplers/encoder.h.
+
+}  // namespace scoregrad::losses
