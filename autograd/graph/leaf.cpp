@@ -8,6 +8,18 @@
 
 namespace scoregrad {
 
+namespace {
+
+// A gradient whose bytes nobody else sees, because .grad may be scaled in place: rules may hand one cotangent to two operands.
+Tensor owned(const Tensor& g) {
+  if (g.sole_owner() && g.is_contiguous()) return g;
+  Tensor copy = allocate({}, g.shape(), g.dtype(), g.device());
+  copy.backend().copy(copy.view(), g.view());
+  return copy;
+}
+
+}  // namespace
+
 Tensor& Tensor::requires_grad(Where at) & {
   if (!is_floating(dtype())) throw Error(at, fmt::format("requires_grad: a tensor of {} has no gradient", name_of(dtype())));
   if (!tracked()) {
@@ -67,12 +79,13 @@ void Tensor::backward(Where at) const {
     if (n->is_leaf()) leaves.push_back(n);
   Cotangent seed;
   seed.add(0, ones_like(*this, at));
-  const std::vector<Cotangent> g = sweep_back({&source, 1}, {&seed, 1}, leaves, {});
+  std::vector<Cotangent> g = sweep_back({&source, 1}, {&seed, 1}, leaves, {});
   const NoGrad plain;  // .grad never has history
   for (size_t i = 0; i < leaves.size(); ++i) {
     if (g[i].empty()) continue;
+    const Tensor total = std::exchange(g[i], {}).total();
     Tensor& sum = leaves[i]->extras().grad;
-    sum = sum.defined() ? add(sum, g[i].total()) : g[i].total();
+    sum = sum.defined() ? add(sum, total) : owned(total);
   }
 }
 
