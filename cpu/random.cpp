@@ -1,8 +1,10 @@
 #include "cpu/random.h"
 
-#include <cmath>
+#include <algorithm>
+#include <cstring>
 
 #include "autograd/backend/philox.h"
+#include "cpu/random_blocks.h"
 #include "cpu/threads.h"
 
 namespace scoregrad::on_cpu {
@@ -16,40 +18,29 @@ Words read(KeyWords key) {
   return {{static_cast<uint32_t>(key.address[0]), static_cast<uint32_t>(key.address[1])}};
 }
 
-template <class T>
-T uniform(const Words& key, uint64_t i) {
-  if constexpr (sizeof(T) == 4)
-    return uniform_of(philox_word(key.at, i));
-  else
-    return uniform_of(philox_word(key.at, 2 * i), philox_word(key.at, 2 * i + 1));
-}
-
-template <class T>
-T normal(const Words& key, uint64_t i) {
-  const uint64_t pair = i / 2 * 2;
-  const T r = std::sqrt(T(-2) * std::log(T(1) - uniform<T>(key, pair))), angle = T(6.283185307179586) * uniform<T>(key, pair + 1);
-  return i % 2 == 0 ? r * std::cos(angle) : r * std::sin(angle);
-}
-
-template <class T, class F>
-void draw(const View& out, uint64_t offset, const F& f) {
-  T* y = static_cast<T*>(out.data);
-  parallel_ranges(numel(out.shape), 4096, 20, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) y[i] = f(offset + static_cast<uint64_t>(i));
-  });
-}
-
 }  // namespace
 
 void random(Random kind, const View& out, KeyWords key, uint64_t offset) {
   const Words k = read(key);
-  if (kind == Random::bits) return draw<int64_t>(out, offset, [&](uint64_t i) { return static_cast<int64_t>(philox_word(k.at, i)); });
-  dispatch_floating(out.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    if (kind == Random::uniform)
-      draw<T>(out, offset, [&](uint64_t i) { return uniform<T>(k, i); });
-    else
-      draw<T>(out, offset, [&](uint64_t i) { return normal<T>(k, i); });
+  const int64_t per_block = block_elements(out.dtype), size = static_cast<int64_t>(size_of(out.dtype));
+  const double ns = out.dtype == DType::float64 && kind == Random::normal ? 3 : 1;
+  parallel_ranges(numel(out.shape), 4096, ns, [&](int64_t begin, int64_t end) {
+    char* y = static_cast<char*>(out.data) + begin * size;
+    uint64_t i = offset + static_cast<uint64_t>(begin);
+    int64_t n = end - begin;
+    // The part of a block at either end, by way of the whole block.
+    auto part = [&](int64_t from, int64_t count) {
+      double block[4];
+      draw_blocks(kind, out.dtype, k.at, i / static_cast<uint64_t>(per_block), 1, block);
+      std::memcpy(y, reinterpret_cast<char*>(block) + from * size, static_cast<size_t>(count * size));
+      i += static_cast<uint64_t>(count), y += count * size, n -= count;
+    };
+    if (const int64_t from = static_cast<int64_t>(i % static_cast<uint64_t>(per_block)); from != 0)
+      part(from, std::min(n, per_block - from));
+    const int64_t blocks = n / per_block;
+    draw_blocks(kind, out.dtype, k.at, i / static_cast<uint64_t>(per_block), blocks, y);
+    i += static_cast<uint64_t>(blocks * per_block), y += blocks * per_block * size, n -= blocks * per_block;
+    if (n > 0) part(0, n);
   });
 }
 

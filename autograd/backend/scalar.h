@@ -3,8 +3,8 @@
 // The hot ones (scalar_*.inc) are one text for float and double here, for SIMD lanes and for CUDA. At zeros, infinities, NaN, denormals and
 // huge arguments they give what libm gives; elsewhere they are within 2 units in the last place (erf, erfc and erfinv 4). The text needs:
 //   is_single<T>, infinity<T>, not_a_number<T>, Bits<T> (an unsigned integer of T's width: + - & ^), bits, from_bits<T>, shift_left<k>,
-//   shift_right<k>, nonzero<T>, fma (fused where the hardware has it), abs, sqrt, where, any, copy_sign, at_most and at_least (which keep
-//   NaN), machine_sin, machine_cos, and where has_scale<T> is true scale_exponent.
+//   shift_right<k>, nonzero<T>, to_number<T>, fma (fused where the hardware has it), abs, sqrt, where, any, copy_sign, at_most and at_least
+//   (which keep NaN), machine_sin, machine_cos, and where has_scale<T> is true scale_exponent.
 // C++17, no exceptions.
 #pragma once
 #include <cmath>
@@ -43,6 +43,11 @@ T from_bits(Bits<T> i) {
   T x;
   std::memcpy(&x, &i, sizeof x);
   return x;
+}
+/// A number from an integer below 2^31 (float, rounded) or 2^53 (double, exact).
+template <class T>
+T to_number(Bits<T> i) {
+  return static_cast<T>(static_cast<std::make_signed_t<Bits<T>>>(i));
 }
 template <int k, class B>
 B shift_left(B i) {
@@ -105,6 +110,7 @@ T round(T x) {
 #include "autograd/backend/scalar_trig.inc"
 
 #include "autograd/backend/scalar_erf.inc"
+#include "autograd/backend/scalar_normal.inc"
 
 // The rare ones are libm's.
 using std::asinh;
