@@ -1,0 +1,71 @@
+// Does the gradient of denoising score matching equal that of explicit score matching? For the network yes, for what shapes the law no, and
+// the difference is -grad C2. This program checks every statement by several routes and exits 0 only if all of them hold.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+
+#include "examples/verify/families.h"
+#include "examples/verify/output.h"
+
+using namespace scoregrad;
+
+int main(int count, char** words) {
+  verify::Plan plan;
+  std::string json, page, dtype = "both", device = "cpu";
+  CLI::App app("Verifies the theorems about the gradients of score-matching losses.", "verify");
+  app.add_option("--json", json, "write every number to this file");
+  app.add_option("--report", page, "write a page with figures to this .html file");
+  app.add_option("--dtype", dtype, "float64, float32 or both")->check(CLI::IsMember({"float64", "float32", "both"}))->capture_default_str();
+  app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
+  app.add_option("--seed", plan.seed, "seed of all random numbers")->capture_default_str();
+  CLI::Option* samples =
+      app.add_option("--samples", plan.samples, "samples of a Monte-Carlo route")->check(CLI::Range(int64_t{4096}, int64_t{1} << 40));
+  app.add_flag("--quick", plan.quick, "fewer samples, steps and images: seconds");
+  app.add_option("--only", plan.only, "only checks whose name matches this pattern, such as 'gaussian*'");
+  app.add_option("--data", plan.data, "images for the last family: .npy, or IDX with or without .gz");
+  app.add_flag("--list", plan.list, "name the checks and stop");
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  if (dtype != "both") plan.dtypes = {dtype == "float64" ? DType::float64 : DType::float32};
+  if (device == "cuda") plan.device = cuda;
+  if (plan.quick && samples->count() == 0) plan.samples = 1 << 17;
+  plan.draws = !page.empty();
+  std::signal(SIGINT, [](int) { verify::interrupted = 1; });
+
+  verify::Run run(plan);
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    if (!plan.list) fmt::print("{}\n", verify::machine(plan));
+    size_t printed = 0;
+    for (const auto family : {verify::gaussian, verify::mixture, verify::encoder, verify::headline}) {
+      run.check(family);
+      printed = verify::print(run, printed);
+    }
+    if (plan.list) return 0;
+    int rows = 0, failed = 0;
+    for (const auto& s : run.statements())
+      for (const auto& row : s.rows) {
+        ++rows;
+        failed += run.verdict(row) == verify::Verdict::fail;
+      }
+    fmt::print("\n{}\n{:.1f} s of CPU time, {:.1f} s on the clock\n", verify::summary(run), verify::cpu_seconds(),
+               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    if (rows == 0) {
+      fmt::print(stderr, "verify: no check is called '{}'; see --list\n", plan.only);
+      return 2;
+    }
+    if (!json.empty()) verify::save_json(run, json);
+    if (!page.empty()) verify::save_report(run, page, json);
+    return failed ? 1 : 0;
+  } catch (const verify::Interrupted&) {
+    fmt::print(stderr, "\nverify: interrupted; nothing was written\n");
+    return 130;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "verify: {}\n", e.what());
+    return 2;
+  }
+}

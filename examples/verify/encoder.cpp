@@ -1,0 +1,275 @@
+// Theorem 2 where x is given and the condition is learnt, c = f(x) + tau eta: phi reaches DSM through the network's argument alone, and ESM
+// through the target as well. First everything Gaussian, in closed form; then a finite data set and networks for encoder and score.
+#include <cmath>
+
+#include "examples/verify/families.h"
+#include "nn/mlp.h"
+#include "report/chart.h"
+
+namespace scoregrad::verify {
+namespace {
+
+using namespace losses;
+
+Values total(const Term& t, const char* group = "phi") { return Values(t.gradient.at(group).total); }
+Values along(const Term& t, const char* path) { return Values(t.gradient.at("phi").along(path)); }
+Values targets(const Term& t) { return joined({along(t, "target_c"), along(t, "target_w")}); }
+
+// ---- Gaussian ----------------------------------------------------------------------------------------------------------------------
+constexpr double sigma = 0.8, tau = 0.6;
+
+struct Linear {
+  Tensor root, phi, W, V, u;  // x ~ N(0, root root'), s = W x_t + V c + u
+};
+Linear linear(Options o) {
+  return {from({1.1, 0, 0.4, 0.7}, {2, 2}, o), from({0.7, -0.5}, {1, 2}, o).requires_grad(),
+          from({-0.6, 0.1, 0.2, -0.8}, {2, 2}, o).requires_grad(), from({0.5, -0.3}, {2, 1}, o).requires_grad(),
+          from({0.1, 0.2}, o).requires_grad()};
+}
+struct Formulas {
+  double dsm, esm, c2;
+  Values dsm_phi, net, target_c, c2_phi, theta;
+};
+Formulas formulas() {
+  const Linear k = linear({float64});
+  const NoGrad off;
+  const Tensor I = eye(2, {float64}), Sx = matmul(k.root, transpose(k.root)), phi_t = transpose(k.phi);
+  const Tensor P = inverse(inverse(Sx) + matmul(phi_t, k.phi) / (tau * tau));  // Cov(x | c)
+  const Tensor K = matmul(P, phi_t) / (tau * tau), Q = inverse(P + sigma * sigma * I);
+  const Tensor M = k.W + Q, N = k.V - matmul(Q, K), X = M + matmul(N, k.phi), B = k.W + matmul(k.V, k.phi);
+  const auto squares = [](const Tensor& a) { return sum(square(a)); };
+  const auto with_x = [&](const Tensor& a) { return sum(a * matmul(a, Sx)); };  // tr(a Sx a')
+  Formulas f;
+  f.dsm = 0.5 * (with_x(B) + tau * tau * squares(k.V) + squares(k.u) + squares(sigma * k.W + I / sigma)).item();
+  f.esm = 0.5 * (with_x(X) + sigma * sigma * squares(M) + tau * tau * squares(N) + squares(k.u)).item();
+  f.c2 = 0.5 * trace(Q).item();
+  f.dsm_phi = matmul(transpose(k.V), matmul(B, Sx));
+  f.net = matmul(transpose(k.V), matmul(X, Sx));
+  f.target_c = -matmul(transpose(matmul(Q, K)), matmul(X, Sx));
+  f.c2_phi = matmul(k.phi, matmul(P, matmul(Q, matmul(Q, P)))) / (tau * tau);
+  const Tensor x_c = matmul(Sx, phi_t);  // E x c'
+  f.theta = joined({matmul(B, Sx) + sigma * sigma * k.W + I, matmul(k.W, x_c) + matmul(k.V, matmul(k.phi, x_c) + tau * tau), k.u});
+  return f;
+}
+
+void gaussian_encoder(Run& run) {
+  const Linear k = linear(run.options());
+  const LinearEncoder setup{{zeros({2}, run.options()), k.root}, k.phi, tau};
+  const auto score = [&](const Tensor& xt, const Tensor& c) { return matmul(xt, transpose(k.W)) + matmul(c, transpose(k.V)) + k.u; };
+  const DecomposeOptions exact_rule{.sigma = sigma,
+                                    .rule = quadrature::gauss_hermite(3),
+                                    .wrt = {{"phi", k.phi}, {"theta", Tensors{k.W, k.V, k.u}}},
+                                    .progress = run.watcher()};
+  DecomposeOptions by_chance = exact_rule;
+  by_chance.samples = run.samples();
+  const auto hand = once([] { return formulas(); });
+  const auto exact = once([&] { return decompose(score, setup, exact_rule); });
+  const auto drawn = once([&] { return decompose(score, setup, by_chance, run.key("encoder")); });
+  const Kind exactly = Kind::closed_form;
+
+  run.statement("encoder/gaussian-losses", "DSM, ESM and C2 in value (x and c Gaussian)")
+      .from("formulas", exactly,
+            [&] {
+              return Values{hand().dsm, hand().esm, hand().c2};
+            })
+      .equals("quadrature", exactly,
+              [&] {
+                return joined({exact().dsm.value, exact().esm.value, exact().c2.value});
+              })
+      .equals("Monte Carlo", exactly, [&] {
+        return joined({drawn().dsm.value, drawn().esm.value, drawn().c2.value}).of(drawn());
+      });
+  run.statement("encoder/gaussian-theta", "Theorem 1 holds: ∇θ DSM = ∇θ ESM = ∇θ ISM")
+      .from("formula", exactly, [&] { return hand().theta; })
+      .equals("DSM, quadrature", exactly, [&] { return total(exact().dsm, "theta"); })
+      .equals("ESM, quadrature", exactly, [&] { return total(exact().esm, "theta"); })
+      .equals("ISM, quadrature", exactly, [&] { return total(exact().ism, "theta"); })
+      .equals("DSM, Monte Carlo", exactly, [&] { return total(drawn().dsm, "theta").of(drawn()); });
+  run.statement("encoder/gaussian-dsm", "∇φ DSM has the network path alone")
+      .from("formula", exactly, [&] { return hand().dsm_phi; })
+      .equals("net path, quadrature", exactly, [&] { return along(exact().dsm, "net"); })
+      .equals("total, quadrature", exactly, [&] { return total(exact().dsm); })
+      .equals("ISM's total, quadrature", exactly, [&] { return total(exact().ism); })
+      .equals("Monte Carlo", exactly, [&] { return total(drawn().dsm).of(drawn()); })
+      .differs("ESM's net path", [&] { return along(exact().esm, "net"); });
+  run.statement("encoder/gaussian-paths", "ESM: the net path and c inside s*")
+      .from("formulas", exactly,
+            [&] {
+              return joined({hand().net, hand().target_c});
+            })
+      .equals("quadrature", exactly,
+              [&] {
+                return joined({along(exact().esm, "net"), along(exact().esm, "target_c")});
+              })
+      .equals("Monte Carlo", exactly, [&] {
+        return joined({along(drawn().esm, "net"), along(drawn().esm, "target_c")}).of(drawn());
+      });
+  run.statement("encoder/gaussian-bias", "Theorem 2: ∇φ ESM − ∇φ DSM = ∇φ C2 ≠ 0")
+      .from("formula for ∇φ C2", exactly, [&] { return hand().c2_phi; })
+      .equals("∇φ C2, quadrature", exactly, [&] { return total(exact().c2); })
+      .equals("quadrature", exactly, [&] { return total(exact().esm) - total(exact().dsm); })
+      .equals("Monte Carlo", exactly, [&] { return total(drawn().esm).of(drawn()) - total(drawn().dsm).of(drawn()); })
+      .differs("zero", [] {
+        return Values{0, 0};
+      });
+}
+
+// ---- a finite data set and networks ----------------------------------------------------------------------------------------------------
+struct Empirical {
+  FiniteData data;
+  nn::MLP encode, net;
+  Tensor gain;  // of the code, 1
+};
+nn::MLP network(const std::vector<int64_t>& widths, const Key& key, Options o) {
+  std::vector<nn::Linear> layers;
+  for (size_t i = 0; i + 1 < widths.size(); ++i) {
+    const double scale = 1 / std::sqrt(static_cast<double>(widths[i]));
+    layers.emplace_back((scale * normal({widths[i + 1], widths[i]}, key.fold(2 * i), {float64})).to(o.dtype).requires_grad(),
+                        (0.3 * normal({widths[i + 1]}, key.fold(2 * i + 1), {float64})).to(o.dtype).requires_grad());
+  }
+  return {std::move(layers), nn::tanh};
+}
+Empirical empirical(Options o) {
+  const Key key(7);
+  return {{normal({5, 1}, key.fold("x"), {float64}).to(o.dtype), from({0.3, -0.2, 0.1, 0.4, -0.5}, o)},
+          network({1, 5, 1}, key.fold("encoder"), o),
+          network({2, 10, 1}, key.fold("score"), o),
+          ones({}, o).requires_grad()};
+}
+
+// The integrals written out with the posterior r_i = p(x_i | x_t, c), over every datum and a grid of (eta, eps).
+struct WrittenOut {
+  double dsm, esm, c2, gain;
+  Values dsm_phi, net_phi, c2_phi;
+};
+WrittenOut written_out(const Empirical& k, const quadrature::Rule& rule, Options o) {
+  const auto nodes = quadrature::product(rule, 2, o);
+  const int64_t n = k.data.count(), q = nodes.z.extent(0);
+  const Tensors phi = nn::parameters(k.encode);
+  const Tensor codes = k.encode(k.data.points), f = codes.detach();
+  const auto rows = [&](const Tensor& t) { return reshape(t, {n * q, 1}); };
+  const Tensor weight = reshape(unsqueeze(exp(k.data.log_probabilities()), 1) * nodes.weights, {n * q});
+  const Tensor xt = rows(k.data.points + sigma * unsqueeze(select(nodes.z, 1, 1), 0));
+  const Tensor c = rows(f + tau * unsqueeze(select(nodes.z, 1, 0), 0)).requires_grad();
+  const Tensor t = rows(-(broadcast_to(unsqueeze(select(nodes.z, 1, 1), 0), {n, q}) / sigma));
+  Tensor r;
+  {
+    const NoGrad off;
+    r = softmax(k.data.log_probabilities() - 0.5 * square((c - transpose(f)) / tau) - 0.5 * square((xt - transpose(k.data.points)) / sigma),
+                -1);
+  }
+  const Tensor ts = (transpose(k.data.points) - xt) / (sigma * sigma);                    // [N, n]
+  const Tensor target = sum(r * ts, {1}, true), code = sum(r * transpose(f), {1}, true);  // [N, 1]
+  const Tensor cov = sum(r * (ts - target) * (transpose(f) - code), {1}, true);           // Cov(t, f | x_t, c)
+  const Tensor s = k.net(concat({xt, c}, 1));
+  const Tensor ds = grad(s, c, {.seed = ones_like(s)}), s_ = s.detach();
+  // E[g df/dphi] for g by row: codes are what depends on phi.
+  const auto to_phi = [&](const Tensor& g) {
+    const Tensor by_datum = sum(reshape(unsqueeze(weight, 1) * g, {n, q}), {1}, true);
+    return Values(grad(codes, phi, {.seed = by_datum}));
+  };
+  const auto mean_of = [&](const Tensor& per_row) { return sum(unsqueeze(weight, 1) * per_row).item(); };
+  return {mean_of(0.5 * square(s_ - t)),
+          mean_of(0.5 * square(s_ - target)),
+          mean_of(0.5 * square(target)),
+          mean_of(square(cov)) / (tau * tau),
+          to_phi((s_ - t) * ds),
+          to_phi((s_ - target) * ds),
+          -1 * to_phi((target - t) * cov / (tau * tau))};
+}
+
+void finite_data(Run& run) {
+  const Empirical k = empirical(run.options());
+  const Tensors phi = nn::parameters(k.encode), theta = nn::parameters(k.net);
+  const NoisyEncoder setup{k.data, [&](const Tensor& x) { return k.gain * k.encode(x); }, tau};
+  const auto score = [&](const Tensor& xt, const Tensor& c) { return k.net(concat({xt, c}, 1)); };
+  const quadrature::Rule rule = quadrature::trapezoid(9, 0.15);
+  const DecomposeOptions exact_rule{
+      .sigma = sigma, .rule = rule, .wrt = {{"phi", phi}, {"theta", theta}, {"gain", k.gain}}, .progress = run.watcher()};
+  DecomposeOptions by_chance = exact_rule;
+  by_chance.samples = run.samples() / 2;
+  const auto exact = once([&] { return decompose(score, setup, exact_rule); });
+  const auto drawn = once([&] { return decompose(score, setup, by_chance, run.key("finite")); });
+  const auto written = once([&] { return written_out(k, rule, run.options()); });
+  const Kind q = Kind::quadrature;
+
+  run.statement("encoder/finite-losses", "DSM, ESM and C2 in value (five data, networks for encoder and score)")
+      .from("decomposition, exact", q,
+            [&] {
+              return joined({exact().dsm.value, exact().esm.value, exact().c2.value});
+            })
+      .equals("written out", q,
+              [&] {
+                return Values{written().dsm, written().esm, written().c2};
+              })
+      .equals("Monte Carlo", q, [&] {
+        return joined({drawn().dsm.value, drawn().esm.value, drawn().c2.value}).of(drawn());
+      });
+  run.statement("encoder/finite-identity", "DSM − (ESM − C2 + C3) = 0")
+      .from("zero", q, [] { return Values(0.0); })
+      .equals("exact", q, [&] { return Values(exact().residual.value); })
+      .equals("Monte Carlo", q, [&] { return Values(drawn().residual.value).of(drawn()); });
+  run.statement("encoder/finite-bound", "0 ≤ C2 ≤ C3").from("C3", q, [&] { return Values(exact().c3.value); }).at_most("C2", [&] {
+    return Values(exact().c2.value);
+  });
+  run.statement("encoder/finite-mmse", "DSM − ESM = C3 − C2 ≥ 0: the denoising error")
+      .from("DSM − ESM", q, [&] { return Values(exact().dsm.value) - exact().esm.value; })
+      .equals("C3 − C2", q, [&] { return Values(exact().c3.value) - exact().c2.value; })
+      .at_most("zero", [] { return Values(0.0); });
+  run.statement("encoder/finite-theta", "Theorem 1: ∇θ DSM = ∇θ ESM = ∇θ ISM for all weights of the network")
+      .from("DSM", q, [&] { return total(exact().dsm, "theta"); })
+      .equals("ESM", q, [&] { return total(exact().esm, "theta"); })
+      .equals("ISM", q, [&] { return total(exact().ism, "theta"); })
+      .equals("DSM, Monte Carlo", q, [&] { return total(drawn().dsm, "theta").of(drawn()); });
+  run.statement("encoder/finite-dsm", "∇φ DSM = E[(s − t)' ∂c s ∂φ f(x)], the network path alone")
+      .from("decomposition, exact", q, [&] { return total(exact().dsm); })
+      .equals("written out", q, [&] { return written().dsm_phi; })
+      .equals("its net path", q, [&] { return along(exact().dsm, "net"); })
+      .equals("Monte Carlo", q, [&] { return total(drawn().dsm).of(drawn()); });
+  run.statement("encoder/finite-net", "ESM's net path E[(s − s*)' ∂c s ∂φ f(x)] is not DSM's, for f(x) and t are correlated")
+      .from("decomposition, exact", q, [&] { return along(exact().esm, "net"); })
+      .equals("written out", q, [&] { return written().net_phi; })
+      .differs("DSM's net path", [&] { return along(exact().dsm, "net"); });
+  run.statement("encoder/finite-target", "φ reaches ESM also through c and through the weights inside s*, DSM does not")
+      .from("DSM's target paths", q, [&] { return targets(exact().dsm); })
+      .equals("zero", q, [&] { return 0 * targets(exact().dsm); })
+      .differs("ESM's target paths", [&] { return targets(exact().esm); });
+  run.statement("encoder/finite-bias", "Theorem 2: ∇φ ESM − ∇φ DSM = ∇φ C2 = −E[(s* − t)' ∂c s* ∂φ f(x)], the envelope identity")
+      .from("∇φ C2, exact", q, [&] { return total(exact().c2); })
+      .equals("envelope, written out", q, [&] { return written().c2_phi; })
+      .equals("exact", q, [&] { return total(exact().esm) - total(exact().dsm); })
+      .equals("Monte Carlo", q, [&] { return total(drawn().esm).of(drawn()) - total(drawn().dsm).of(drawn()); })
+      .differs("zero", [&] { return 0 * total(exact().c2); });
+  run.statement("encoder/finite-gain", "f → (1 + δ) f: dC2/dδ = E |Cov(t, f(x) | x_t, c)|² / τ² ≥ 0")
+      .from("autodiff, exact", q, [&] { return total(exact().c2, "gain"); })
+      .equals("covariance, written out", q, [&] { return Values(written().gain); })
+      .equals("autodiff, Monte Carlo", q, [&] { return total(drawn().c2, "gain").of(drawn()); })
+      .below("zero", [] { return Values(0.0); });
+
+  run.figure("encoder/paths", [&] {
+    report::BarChart chart{
+        .caption = "An encoder network on a finite data set: the gradient for the gain of its code, by the path that it takes",
+        .alt =
+            "Stacked bars for DSM, ESM and C2. DSM has the network path alone; ESM has paths through c and through the "
+            "posterior weights inside its target.",
+        .y_label = "gradient",
+        .bars = {"DSM", "ESM", "C2"},
+        .parts = {"net", "target_c", "target_w"},
+        .values = {}};
+    for (const std::string& part : chart.parts) {
+      chart.values.emplace_back();
+      for (const Term* t : {&exact().dsm, &exact().esm, &exact().c2})
+        chart.values.back().push_back(Values(t->gradient.at("gain").along(part)).value[0]);
+    }
+    return draw(chart);
+  });
+}
+
+}  // namespace
+
+void encoder(Run& run) {
+  gaussian_encoder(run);
+  finite_data(run);
+}
+
+}  // namespace scoregrad::verify

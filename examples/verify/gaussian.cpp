@@ -1,0 +1,240 @@
+// Theorems 1 and 2 where every number has a closed form: x = A c + b + L(c) z, x_t = a x + sigma eps, and a score linear in x_t and c.
+#include <cmath>
+
+#include "examples/verify/families.h"
+#include "losses/parametrisation.h"
+#include "report/chart.h"
+
+namespace scoregrad::verify {
+namespace {
+
+using namespace losses;
+
+constexpr double alpha = 0.9, sigma = 0.7, sigma2 = sigma * sigma;
+
+struct Case {
+  Tensor A, b, L0, L1, L2, W, V, u, c;
+};
+Case made(Options o) {
+  const auto matrix = [&](std::vector<double> v) { return from(v, {2, 2}, o); };
+  const auto leaf = [](Tensor t) { return t.requires_grad(); };
+  return {matrix({0.9, -0.4, 0.3, 0.7}),       from({0.2, -0.1}, o),         matrix({0.8, 0, 0.3, 0.6}),
+          matrix({0.2, 0.1, 0, -0.15}),        matrix({-0.1, 0, 0.25, 0.2}), leaf(matrix({-0.7, 0.2, 0.1, -0.5})),
+          leaf(matrix({0.3, -0.2, 0.4, 0.1})), leaf(from({0.1, -0.3}, o)),   leaf(from({0.4, -0.6}, o))};
+}
+Tensor factor(const Case& k, const Tensor& c) { return k.L0 + select(c, 0, 0) * k.L1 + select(c, 0, 1) * k.L2; }
+Gaussian law(const Case& k, const Tensor& c) { return {matmul(k.A, c) + k.b, factor(k, c)}; }
+Tensor score(const Case& k, const Tensor& xt, const Tensor& c) { return matmul(xt, transpose(k.W)) + matmul(c, transpose(k.V)) + k.u; }
+
+Tensor squared(const Tensor& x) { return sum(square(x)); }
+Tensor identity(const Case& k) { return eye(2, like(k.A)); }
+
+// ---- route 1: formulas, worked out by hand. No gradient is taken here. ----------------------------------------------------------
+struct Formulas {
+  double dsm, esm, ism, c2, c3, mmse;
+  Values theta, net, dist_dsm, dist_esm, target, grad_c2;
+};
+Formulas formulas() {
+  const Case k = made({float64});
+  const NoGrad off;
+  const Tensor L = factor(k, k.c), I = identity(k), Sigma = matmul(L, transpose(L));
+  const Tensor mu = alpha * (matmul(k.A, k.c) + k.b), S = alpha * alpha * Sigma + sigma2 * I, P = inverse(S), M = k.W + P;
+  const Tensor r = matmul(k.W, mu) + matmul(k.V, k.c) + k.u;
+  const auto by_c = [&](const Tensor& through_mean, const Tensor& through_covariance) {  // a A' v + a^2 tr(G dSigma/dc_k)
+    std::vector<double> g = matmul(alpha * transpose(k.A), through_mean).to_vector<double>();
+    const Tensor slopes[] = {k.L1, k.L2};
+    for (size_t i = 0; i < 2; ++i) {
+      const Tensor d_sigma = matmul(slopes[i], transpose(L)) + matmul(L, transpose(slopes[i]));
+      g[i] += alpha * alpha * trace(matmul(through_covariance, d_sigma)).item();
+    }
+    return Values(from(g, {float64}));
+  };
+  const Tensor none = zeros({2}, {float64});
+  Formulas f;
+  f.ism = (0.5 * (sum(k.W * matmul(k.W, S)) + squared(r)) + trace(k.W)).item();
+  f.c2 = 0.5 * trace(P).item();
+  f.c3 = 2 / (2 * sigma2);
+  f.esm = f.ism + f.c2;
+  f.dsm = f.ism + f.c3;
+  f.mmse = alpha * alpha / (2 * sigma2 * sigma2) * trace(inverse(inverse(Sigma) + alpha * alpha / sigma2 * I)).item();
+  f.theta = joined({matmul(k.W, S) + I + outer(r, mu), outer(r, k.c), r});
+  f.net = matmul(transpose(k.V), r);
+  f.dist_dsm = by_c(matmul(transpose(k.W), r), 0.5 * matmul(transpose(k.W), k.W));
+  f.dist_esm = by_c(matmul(transpose(M), r), 0.5 * matmul(transpose(M), M));
+  f.target = by_c(-matmul(P, r), -matmul(P, M));
+  f.grad_c2 = by_c(none, -0.5 * matmul(P, P));
+  return f;
+}
+
+// ---- route 2: expectations over (z, eps) done by hand, gradients by autodiff --------------------------------------------------------
+struct Expected {
+  Tensor dsm, esm, ism, c2;
+};
+Expected expected(const Case& k) {
+  const Tensor in = k.c.tag("net"), drawn = k.c.tag("dist"), meant = k.c.tag("target"), I = identity(k);
+  const Tensor L = factor(k, drawn), mu = alpha * (matmul(k.A, drawn) + k.b), S = alpha * alpha * matmul(L, transpose(L)) + sigma2 * I;
+  const Tensor L_t = factor(k, meant), mu_t = alpha * (matmul(k.A, meant) + k.b);
+  const Tensor P_t = inverse(alpha * alpha * matmul(L_t, transpose(L_t)) + sigma2 * I), M = k.W + P_t;
+  const Tensor r = matmul(k.W, mu) + matmul(k.V, in) + k.u;
+  // s - t = r + a W L z + (sigma W + I / sigma) eps, and s - s* = M (x_t - mu) + r + S^-1 (mu - mu_t).
+  const Tensor dsm = 0.5 * (squared(r) + squared(alpha * matmul(k.W, L)) + squared(sigma * k.W + I / sigma));
+  const Tensor esm = 0.5 * (sum(M * matmul(M, S)) + squared(r + matmul(P_t, mu - mu_t)));
+  const Tensor ism = 0.5 * (sum(k.W * matmul(k.W, S)) + squared(r)) + trace(k.W);
+  const Tensor c2 = 0.5 * (sum(P_t * matmul(P_t, S)) + squared(matmul(P_t, mu - mu_t)));
+  return {dsm, esm, ism, c2};
+}
+
+}  // namespace
+
+void gaussian(Run& run) {
+  const Case k = made(run.options());
+  const Tensors theta = {k.W, k.V, k.u};
+  const auto model = [&](const Tensor& xt, const Tensor& c) { return score(k, xt, c); };
+  const auto hand = once([] { return formulas(); });
+  const auto graph = once([&] { return expected(k); });
+  const auto by_path = [&](Tensor Expected::*loss) { return grad_by_path(graph().*loss, k.c, {.allow_unused = true}); };
+  // Every integrand is a polynomial of degree two, for which four nodes are exact.
+  const DecomposeOptions exact_rule{
+      .sigma = sigma, .alpha = alpha, .rule = quadrature::gauss_hermite(4), .wrt = {{"c", k.c}, {"theta", theta}}};
+  DecomposeOptions by_chance = exact_rule;
+  by_chance.samples = run.samples();
+  by_chance.progress = run.watcher();
+  const auto exact = once([&] { return decompose(model, Generated{k.c, law(k, k.c)}, exact_rule); });
+  const auto drawn = once([&] { return decompose(model, Generated{k.c, law(k, k.c)}, by_chance, run.key("gaussian")); });
+  const auto along = [](const Term& t, const char* path) { return Values(t.gradient.at("c").along(path)); };
+  const auto total = [](const Term& t, const char* name = "c") { return Values(t.gradient.at(name).total); };
+
+  const auto all_values = [](const Decomposition& d) {
+    return joined({d.dsm.value, d.esm.value, d.ism.value, d.c2.value, d.c3.value}).of(d);
+  };
+  run.statement("gaussian/losses", "DSM, ESM, ISM, C2, C3 in value; DSM = ESM − C2 + C3 and ISM = ESM − C2")
+      .from("formulas", Kind::closed_form,
+            [&] {
+              return Values{hand().dsm, hand().esm, hand().ism, hand().c2, hand().c3};
+            })
+      .equals("expectations by hand", Kind::closed_form,
+              [&] {
+                return joined({graph().dsm, graph().esm, graph().ism, graph().c2, 1 / sigma2});
+              })
+      .equals("quadrature", Kind::closed_form, [&] { return all_values(exact()); })
+      .equals("Monte Carlo", Kind::closed_form, [&] { return all_values(drawn()); });
+  run.statement("gaussian/mmse", "DSM − ESM = a²/(2σ⁴) E tr Cov(x | x_t, c), the denoising error, and 0 ≤ C2 ≤ C3")
+      .from("posterior covariance", Kind::closed_form, [&] { return Values(hand().mmse); })
+      .equals("quadrature", Kind::closed_form, [&] { return Values(exact().dsm.value) - exact().esm.value; })
+      .equals("C3 − C2 by quadrature", Kind::closed_form, [&] { return Values(exact().c3.value) - exact().c2.value; });
+  run.statement("gaussian/bound", "0 ≤ C2 ≤ C3 = d/(2σ²)")
+      .from("C3", Kind::closed_form, [] { return Values(1 / sigma2); })
+      .at_most("C2", [&] { return Values(exact().c2.value); });
+
+  run.statement("gaussian/theta", "Theorem 1: ∇θ DSM = ∇θ ESM = ∇θ ISM")
+      .from("formula", Kind::closed_form, [&] { return hand().theta; })
+      .equals("DSM, autodiff", Kind::closed_form, [&] { return Values(grad(graph().dsm, theta)); })
+      .equals("ESM, autodiff", Kind::closed_form, [&] { return Values(grad(graph().esm, theta)); })
+      .equals("ISM, autodiff", Kind::closed_form, [&] { return Values(grad(graph().ism, theta)); })
+      .equals("DSM, quadrature", Kind::closed_form, [&] { return total(exact().dsm, "theta"); })
+      .equals("ESM, quadrature", Kind::closed_form, [&] { return total(exact().esm, "theta"); })
+      .equals("ISM, quadrature", Kind::closed_form, [&] { return total(exact().ism, "theta"); })
+      .equals("DSM, Monte Carlo", Kind::closed_form, [&] { return total(drawn().dsm, "theta").of(drawn()); })
+      .equals("ESM, Monte Carlo", Kind::closed_form, [&] { return total(drawn().esm, "theta").of(drawn()); });
+  run.statement("gaussian/ssm", "sliced SM over all 2^d sign vectors = ISM, at every point")
+      .from("ISM", Kind::closed_form,
+            [&] {
+              const Tensor xt = normal({5, 2}, run.key("points"), run.options()).requires_grad();
+              return Values(ism(model(xt, broadcast_to(k.c, {5, 2})), xt));
+            })
+      .equals("sliced SM", Kind::closed_form, [&] {
+        const Tensor xt = normal({5, 2}, run.key("points"), run.options()).requires_grad();
+        const Tensor signs = from({1, 1, 1, -1, -1, 1, -1, -1}, {4, 1, 2}, run.options());
+        return Values(ssm(model(xt, broadcast_to(k.c, {5, 2})), xt, broadcast_to(signs, {4, 5, 2})));
+      });
+
+  run.statement("gaussian/net", "c in the network's argument: the same gradient for DSM and ESM")
+      .from("formula", Kind::closed_form, [&] { return hand().net; })
+      .equals("DSM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::dsm).along("net")); })
+      .equals("ESM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::esm).along("net")); })
+      .equals("DSM, quadrature", Kind::closed_form, [&] { return along(exact().dsm, "net"); })
+      .equals("ESM, quadrature", Kind::closed_form, [&] { return along(exact().esm, "net"); })
+      .equals("DSM, Monte Carlo", Kind::closed_form, [&] { return along(drawn().dsm, "net").of(drawn()); });
+  run.statement("gaussian/dist-dsm", "c in the law that x_t is drawn from: DSM's gradient, shared by ISM")
+      .from("formula", Kind::closed_form, [&] { return hand().dist_dsm; })
+      .equals("DSM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::dsm).along("dist")); })
+      .equals("ISM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::ism).along("dist")); })
+      .equals("DSM, quadrature", Kind::closed_form, [&] { return along(exact().dsm, "dist"); })
+      .equals("ISM, quadrature", Kind::closed_form, [&] { return along(exact().ism, "dist"); })
+      .equals("DSM, Monte Carlo", Kind::closed_form, [&] { return along(drawn().dsm, "dist").of(drawn()); })
+      .differs("ESM, quadrature", [&] { return along(exact().esm, "dist"); });
+  run.statement("gaussian/dist-esm", "c in the law that x_t is drawn from: ESM's gradient")
+      .from("formula", Kind::closed_form, [&] { return hand().dist_esm; })
+      .equals("autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::esm).along("dist")); })
+      .equals("quadrature", Kind::closed_form, [&] { return along(exact().esm, "dist"); })
+      .equals("Monte Carlo", Kind::closed_form, [&] { return along(drawn().esm, "dist").of(drawn()); });
+  run.statement("gaussian/target", "c in the target s*: a path that only ESM has")
+      .from("formula", Kind::closed_form, [&] { return hand().target; })
+      .equals("autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::esm).along("target")); })
+      .equals("quadrature", Kind::closed_form, [&] { return along(exact().esm, "target"); })
+      .equals("Monte Carlo", Kind::closed_form, [&] { return along(drawn().esm, "target").of(drawn()); });
+  run.statement("gaussian/target-dsm", "DSM has no such path")
+      .from("zero", Kind::closed_form,
+            [] {
+              return Values{0, 0};
+            })
+      .equals("DSM, quadrature", Kind::closed_form, [&] { return along(exact().dsm, "target"); });
+
+  run.statement("gaussian/bias", "Theorem 2: ∇c ESM − ∇c DSM = ∇c C2 ≠ 0")
+      .from("formula for ∇c C2", Kind::closed_form, [&] { return hand().grad_c2; })
+      .equals("autodiff", Kind::closed_form, [&] { return Values(grad(graph().esm, k.c)) - Values(grad(graph().dsm, k.c)); })
+      .equals("autodiff of C2", Kind::closed_form, [&] { return Values(grad(graph().c2, k.c)); })
+      .equals("quadrature", Kind::closed_form, [&] { return total(exact().esm) - total(exact().dsm); })
+      .equals("quadrature, ESM − ISM", Kind::closed_form, [&] { return total(exact().esm) - total(exact().ism); })
+      .equals("C2 by Monte Carlo", Kind::closed_form, [&] { return total(drawn().c2).of(drawn()); })
+      .equals("ESM − DSM by Monte Carlo", Kind::closed_form,
+              [&] { return total(drawn().esm).of(drawn()) - total(drawn().dsm).of(drawn()); })
+      .differs("zero", [] {
+        return Values{0, 0};
+      });
+  run.statement("gaussian/envelope", "∇c C2 = −(DSM's dist path at the exact score, frozen as a function of x_t)")
+      .from("formula for ∇c C2", Kind::closed_form, [&] { return hand().grad_c2; })
+      .equals("quadrature", Kind::closed_form, [&] {
+        const Gaussian frozen = law(k, k.c).detached().noised(alpha, sigma);
+        const auto exact_score = [&](const Tensor& xt, const Tensor&) { return frozen.score(xt); };
+        return -1 * along(decompose(exact_score, Generated{k.c, law(k, k.c)}, exact_rule).dsm, "dist");
+      });
+
+  for (const Predicts what : {Predicts::eps, Predicts::x0, Predicts::v}) {
+    const char* name = what == Predicts::eps ? "eps" : what == Predicts::x0 ? "x0" : "v";
+    run.statement(std::string("gaussian/predicts-") + name, "the network predicts " + std::string(name) + ": the same bias, times a factor")
+        .from("factor × formulas", Kind::closed_form,
+              [&, what] {
+                const Formulas& f = hand();
+                return losses::factor(what, alpha, sigma) * joined({f.dsm, f.net + f.dist_dsm});
+              })
+        .equals("autodiff of its own loss", Kind::closed_form, [&, what] {
+          const auto nodes = quadrature::product(quadrature::gauss_hermite(3), 4, run.options());
+          const Tensor eps = narrow(nodes.z, 1, 2, 4), x = law(k, k.c).at(narrow(nodes.z, 1, 0, 2)), xt = alpha * x + sigma * eps;
+          const Tensor c = broadcast_to(k.c, xt.shape());
+          const Level level{alpha, sigma};
+          const Tensor loss = sum(nodes.weights * denoising(what, prediction(what, model(xt, c), xt, level), x, eps, level));
+          return joined({loss, grad(loss, k.c)});
+        });
+  }
+
+  run.figure("gaussian/paths", [&] {
+    report::BarChart chart{
+        .caption = "Generated x: the gradient for c_0, by the path that it takes",
+        .alt =
+            "Stacked bars for DSM, ISM, ESM and C2. The network path is the same for the first three; the path through the "
+            "law of x_t differs between DSM and ESM; only ESM has a path through its target.",
+        .y_label = "gradient",
+        .bars = {"DSM", "ISM", "ESM", "C2"},
+        .parts = {"net", "dist", "target"},
+        .values = {}};
+    for (const std::string& part : chart.parts) {
+      chart.values.emplace_back();
+      for (const Term* t : {&exact().dsm, &exact().ism, &exact().esm, &exact().c2})
+        chart.values.back().push_back(Values(t->gradient.at("c").along(part)).value[0]);
+    }
+    return draw(chart);
+  });
+}
+
+}  // namespace scoregrad::verify
