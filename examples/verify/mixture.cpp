@@ -52,28 +52,27 @@ Tensor model(const Case& k, const Tensor& xt, const Tensor& c) { return k.net(co
 struct OnGrid {
   Tensor dsm, esm, ism, c2;
 };
-// N(x; mean, deviation^2) written out, for laws of shape [K] at points [n]: [n].
-Tensor density(const Tensor& weights, const Tensor& means, const Tensor& variances, const Tensor& x) {
-  const Tensor from_mean = unsqueeze(x, 1) - means;
-  return sum(weights * exp(-0.5 * square(from_mean) / variances) * rsqrt(6.283185307179586 * variances), {1});
+// log sum of w_k N(x; mean_k, variance_k) written out, for laws of shape [K] at points [n]: [n].
+Tensor log_density(const Tensor& log_weights, const Tensor& means, const Tensor& variances, const Tensor& x) {
+  return logsumexp(log_weights - 0.5 * square(unsqueeze(x, 1) - means) / variances - 0.5 * log(6.283185307179586 * variances), {1});
 }
 OnGrid on_grid(const Case& k, Options o) {
   const double reach = 10, step = 0.1;
   const Tensor line = arange(-reach, reach + step / 2, step, o);
   const Tensor in = k.c.tag("net"), drawn = k.c.tag("dist"), meant = k.c.tag("target");
-  const auto weights = [&](const Tensor& c) { return softmax(matmul(k.tilt, c) + k.weights, -1); };
+  const auto weights = [&](const Tensor& c) { return log_softmax(matmul(k.tilt, c) + k.weights, -1); };
   const auto means = [&](const Tensor& c) { return reshape(matmul(k.shift, c) + k.means, {-1}); };
   const auto variances = [&](const Tensor& c) { return square(reshape(law(k, c).factors, {-1})); };
   const auto s_at = [&](const Tensor& xt) { return reshape(model(k, unsqueeze(xt, 1), broadcast_to(in, {xt.extent(0), 2})), {-1}); };
 
   const Tensor xt = line.detach().requires_grad();
   const Tensor s = s_at(xt), slope = grad(s, xt, {.seed = ones_like(xt), .create_graph = true});
-  const Tensor q = density(weights(drawn), means(drawn), variances(drawn) + sigma * sigma, line) * step;
+  const Tensor q = step * exp(log_density(weights(drawn), means(drawn), variances(drawn) + sigma * sigma, line));
   // s* is the derivative of the log density, taken by the engine.
-  const Tensor log_q = log(density(weights(meant), means(meant), variances(meant) + sigma * sigma, xt));
+  const Tensor log_q = log_density(weights(meant), means(meant), variances(meant) + sigma * sigma, xt);
   const Tensor target = grad(log_q, xt, {.seed = ones_like(xt), .create_graph = true});
   // DSM over x and x_t apart, so that E[t | x_t] = s* is not presupposed.
-  const Tensor p = density(weights(drawn), means(drawn), variances(drawn), line) * step;
+  const Tensor p = step * exp(log_density(weights(drawn), means(drawn), variances(drawn), line));
   const Tensor t = (unsqueeze(line, 1) - line) / (sigma * sigma);  // -(x_t - x) / sigma^2, [x, x_t]
   const Tensor kernel = exp(-0.5 * square(sigma * t)) * (step / (sigma * 2.5066282746310002));
   return {sum(unsqueeze(p, 1) * kernel * (0.5 * square(s - t))), sum(q * (0.5 * square(s - target))), sum(q * (0.5 * square(s) + slope)),
