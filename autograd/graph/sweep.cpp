@@ -124,7 +124,12 @@ void attend(Node& node, Cotangent& g) {
   Node::Extras& extras = node.extras();
   for (const auto& hook : extras.hooks)
     for (int p = 0; p < g.size(); ++p)
-      if (Tensor changed = hook(g[p].value); changed.defined()) g[p].value = changed;
+      if (Tensor changed = hook(g[p].value); changed.defined()) {
+        if (changed.shape() != node.shape || changed.dtype() != node.dtype)
+          throw Error(node.at, std::string("a hook on the result of ") + node.op() + " returned " + to_string(changed.shape()) + ", not " +
+                                   to_string(node.shape));
+        g[p].value = changed;
+      }
   if (extras.retains_grad) extras.grad = g.total().detach();
 }
 

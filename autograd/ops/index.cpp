@@ -21,6 +21,9 @@ Tensor write(Unit u, Operand x, int64_t axis, const Tensor& index, Operand src) 
   return u == Unit::slices ? index_add(x, axis, index, src) : scatter_add(x, axis, index, src);
 }
 
+// Adds src into y, which has bytes of its own; `base` is what it holds, where that has a history.
+Tensor added(Unit u, Where at, Tensor y, const Tensor& base, int axis, const Tensor& index, const Tensor& src);
+
 struct ReadNode final : RuleNode {
   Unit unit;
   int axis;
@@ -33,7 +36,7 @@ struct ReadNode final : RuleNode {
   std::string attributes() const override { return fmt::format("axis={}", axis); }
   int saved_count() const override { return 1; }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
-    out[0] = write(unit, zeros(operands()[0]->shape, {dtype, device}), axis, index.get(*this), g);
+    out[0] = added(unit, at, zeros(operands()[0]->shape, {dtype, device}), {}, axis, index.get(*this), g);
   }
   Tensor jvp(std::span<const Tensor> t) const override { return read(unit, t[0], axis, index.get(*this)); }
 };
@@ -61,6 +64,16 @@ struct WriteNode final : RuleNode {
     return write(unit, t[0].defined() ? t[0] : zeros(shape, {dtype, device}), axis, index.get(*this), t[1]);
   }
 };
+
+Tensor added(Unit u, Where at, Tensor y, const Tensor& base, int axis, const Tensor& index, const Tensor& src) {
+  (u == Unit::slices ? y.backend().index_add : y.backend().scatter_add)(at, y.view(), index.view(), src.view(), axis);
+  return recorded(writing(u), at, y, is_floating(y.dtype()) && (base.tracked() || src.tracked()), [&] {
+    auto* n = new WriteNode(y, at, u, axis, index, src.shape());
+    n->set_operand(0, base);
+    n->set_operand(1, src);
+    return n;
+  });
+}
 
 // Checks index against x; returns the shape that is read or written.
 Shape checked(const char* op, Unit u, Where at, const Tensor& x, int axis, const Tensor& index) {
@@ -105,13 +118,7 @@ Tensor do_write(Unit u, const Operand& x, int64_t axis, const Tensor& index, con
                                   to_string(wanted)));
   Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
   y.backend().copy(y.view(), t.view());
-  (u == Unit::slices ? y.backend().index_add : y.backend().scatter_add)(x.at, y.view(), index.view(), s.view(), along);
-  return recorded(op, x.at, y, is_floating(y.dtype()) && (t.tracked() || s.tracked()), [&] {
-    auto* n = new WriteNode(y, x.at, u, along, index, s.shape());
-    n->set_operand(0, t);
-    n->set_operand(1, s);
-    return n;
-  });
+  return added(u, x.at, std::move(y), t, along, index, s);
 }
 
 }  // namespace

@@ -42,12 +42,11 @@ struct Contiguous {
   Tensor transpose(const Tensor& g, const Shape&) const { return g; }
 };
 
-// True on and below the diagonal of the last two axes.
-Tensor below(const Tensor& x, int64_t diagonal, const char* op, Where at) {
+// How far right of the main diagonal an element of the last two axes lies: column - row.   [rows, columns], int64
+Tensor offset(const Tensor& x, const char* op, Where at) {
   if (x.rank() < 2) throw Error(at, fmt::format("{}: needs at least two axes, not the shape {}", op, to_string(x.shape())));
-  const Tensor rows = arange(0, static_cast<double>(x.shape().back(1)), 1, {int64, x.device()});
-  const Tensor columns = arange(0, static_cast<double>(x.shape().back(0)), 1, {int64, x.device()});
-  return columns <= unsqueeze(rows, 1) + diagonal;
+  const auto count = [&](int64_t n) { return arange(0, static_cast<double>(n), 1, {int64, x.device()}); };
+  return count(x.shape().back(0)) - unsqueeze(count(x.shape().back(1)), 1);
 }
 
 }  // namespace
@@ -68,7 +67,7 @@ Tensor concat(const Tensors& xs, int64_t axis, Where at) {
       throw Error(at, fmt::format("concat: operands of {} on {} and {} on {}; use to()", name_of(xs[0].dtype()), name_of(xs[0].device()),
                                   name_of(x.dtype()), name_of(x.device())));
     extents.push_back(x.shape()[along]);
-    shape[along] += extents.back();
+    if (__builtin_add_overflow(shape[along], extents.back(), &shape[along])) shape[along] = INT64_MAX;  // refused below
     tracked = tracked || x.tracked();
   }
   check_shape(at, "concat", shape);
@@ -98,10 +97,10 @@ Tensor stack(const Tensors& xs, int64_t axis, Where at) {
 Tensors split(Operand x, const std::vector<int64_t>& extents, int64_t axis) {
   const Tensor& t = tensor_of(x, "split");
   const int along = normal_axis(x.at, "split", axis, t.rank());
-  int64_t total = 0;
-  for (int64_t e : extents) total += e < 0 ? t.shape()[along] + 1 : e;
-  if (total != t.shape()[along])
-    throw Error(x.at, fmt::format("split: pieces of {} along axis {} of {}", to_string(Dims(extents)), along, to_string(t.shape())));
+  int64_t left = t.shape()[along];
+  for (int64_t e : extents) left = e < 0 || e > left ? -1 : left - e;
+  if (left != 0)
+    throw Error(x.at, fmt::format("split: pieces of [{}] along axis {} of {}", fmt::join(extents, ", "), along, to_string(t.shape())));
   Tensors pieces;
   int64_t start = 0;
   for (int64_t e : extents) {
@@ -116,6 +115,7 @@ Tensor pad(Operand x, const std::vector<Padding>& padding, double value) {
   if (static_cast<int>(padding.size()) != y.rank())
     throw Error(x.at, fmt::format("pad: {} paddings for a tensor of shape {}; give one an axis", padding.size(), to_string(y.shape())));
   const CallerScope line(x.at);
+  Operand(value, x.at.file, x.at.line).number(y.dtype(), "pad");  // a fraction does not go into int64
   for (int axis = 0; axis < y.rank(); ++axis) {
     const Padding p = padding[static_cast<size_t>(axis)];
     if (p.before < 0 || p.after < 0) throw Error(x.at, "pad: a padding is negative; use narrow() to cut");
@@ -132,7 +132,7 @@ Tensor roll(Operand x, int64_t shift, int64_t axis) {
   const Tensor& t = tensor_of(x, "roll");
   const int along = normal_axis(x.at, "roll", axis, t.rank());
   const int64_t n = t.shape()[along];
-  const int64_t cut = n == 0 ? 0 : ((-shift % n) + n) % n;
+  const int64_t cut = n == 0 ? 0 : (n - shift % n) % n;
   if (cut == 0) return t;
   const CallerScope line(x.at);
   return concat({narrow(x, along, cut, n), narrow(x, along, 0, cut)}, along, x.at);
@@ -141,13 +141,13 @@ Tensor roll(Operand x, int64_t shift, int64_t axis) {
 Tensor tril(Operand x, int64_t diagonal) {
   const Tensor& t = tensor_of(x, "tril");
   const CallerScope line(x.at);
-  return where(below(t, diagonal, "tril", x.at), t, 0);
+  return where(offset(t, "tril", x.at) <= diagonal, t, 0);
 }
 
 Tensor triu(Operand x, int64_t diagonal) {
   const Tensor& t = tensor_of(x, "triu");
   const CallerScope line(x.at);
-  return where(below(t, diagonal - 1, "triu", x.at), 0, t);
+  return where(offset(t, "triu", x.at) < diagonal, 0, t);
 }
 
 Tensor contiguous(Operand x) { return tensor_of(x, "contiguous").is_contiguous() ? x.tensor() : clone(x); }

@@ -12,7 +12,7 @@ namespace scoregrad {
 
 using Operands = std::vector<Operand>;
 
-// ---- reductions: reduce.cpp ------------------------------------------------------------------------------------------------------
+// ---- reductions: reduce.cpp, reduction.cpp, composite.cpp -------------------------------------------------------------------------
 /// y = sum of x over `axes`. The tree of additions depends on the shape and axes only (autograd/backend/reduction_tree.h).
 Tensor sum(Operand x, const Axes& axes = {}, bool keep = false);
 /// y = product of x over `axes`.   d/dx_i = product of the others, also where x has zeros
@@ -38,7 +38,7 @@ Tensor logsumexp(Operand x, const Axes& axes = {}, bool keep = false);
 Tensor any(Operand x, const Axes& axes = {}, bool keep = false);
 Tensor all(Operand x, const Axes& axes = {}, bool keep = false);
 
-// ---- shapes: view.cpp ------------------------------------------------------------------------------------------------------------
+// ---- shapes: view.cpp, slice.cpp -------------------------------------------------------------------------------------------------
 /// The same elements in row-major order under another shape; one extent may be -1. A view where strides allow it.
 Tensor reshape(Operand x, const Shape& shape);
 /// Axis i of the result is axis order[i] of x. A view.
@@ -69,7 +69,7 @@ Tensor flip(Operand x, const Axes& axes);
 /// The diagonal of the last two axes. A view.   [.., n, n] -> [.., n]
 Tensor diagonal(Operand x);
 
-// ---- moving elements: layout.cpp -------------------------------------------------------------------------------------------------
+// ---- moving elements: layout.cpp, transfer.cpp -----------------------------------------------------------------------------------
 /// Joins tensors along an existing axis.
 Tensor concat(const Tensors& xs, int64_t axis, Where at = Where::here());
 /// Joins tensors along a new axis.

@@ -102,6 +102,8 @@ TEST_CASE("hooks see a complete cotangent once and may replace it") {
   const Tensor y = sum(h + h * h);
   check_close(grad(y, x), 10 * (exp(x) + 2 * exp(2 * x)).detach());
   CHECK(calls == 1);
+  register_hook(h, [](const Tensor& g) { return sum(g); });
+  CHECK(contains(message_of([&] { grad(y, x); }), "a hook on the result of exp returned [], not [3]"));
   CHECK_THROWS_AS(register_hook(draw({2}), [](const Tensor& g) { return g; }), Error);
 }
 

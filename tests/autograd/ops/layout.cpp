@@ -40,11 +40,15 @@ TEST_CASE("joining, cutting, padding and rolling") {
   check_close(pieces[2], from({2, 3, 5, 6}, {2, 2}, {float64}));
   CHECK_THROWS_AS(split(x, {1, 1}, 1), Error);
   CHECK_THROWS_AS(split(x, {4, -1}, 1), Error);
+  CHECK_THROWS_AS(split(x, {INT64_MAX, INT64_MAX, 5}, 1), Error);
+  CHECK(contains(message_of([] { split(x, std::vector<int64_t>(9, 1), 1); }), "split: pieces of [1, 1, 1, 1, 1, 1, 1, 1, 1]"));
+  CHECK_THROWS_AS(pad(indices({1}), {{1, 0}}, 0.5), Error);
   check_close(pad(x, {{0, 1}, {1, 0}}, 9), from({9, 1, 2, 3, 9, 4, 5, 6, 9, 9, 9, 9}, {3, 4}, {float64}));
   CHECK_THROWS_AS(pad(x, {{0, -1}, {0, 0}}), Error);
   check_close(roll(x, 1, 1), from({3, 1, 2, 6, 4, 5}, {2, 3}, {float64}));
   check_close(roll(x, -4, 1), from({2, 3, 1, 5, 6, 4}, {2, 3}, {float64}));
   check_close(roll(x, 6, 1), x);
+  check_close(roll(x, INT64_MIN, 1), roll(x, INT64_MIN % 3, 1));
   CHECK_THROWS_AS(concat({}, 0), Error);
 }
 
@@ -55,6 +59,9 @@ TEST_CASE("triangles") {
   check_close(tril(x, -1), from({0, 0, 0, 4, 0, 0}, {2, 3}, {float64}));
   check_close(triu(x), from({1, 2, 3, 0, 5, 6}, {2, 3}, {float64}));
   check_close(tril(from({1, std::nan(""), 2, 3}, {2, 2}, {float64})), from({1, 0, 2, 3}, {2, 2}, {float64}));
+  check_close(tril(x, INT64_MAX), x);
+  check_close(triu(x, INT64_MIN), x);
+  check_close(triu(x, INT64_MAX), zeros_like(x));
   CHECK_THROWS_AS(tril(from({1.0})), Error);
 }
 
