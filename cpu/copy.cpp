@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "cpu/block_loops.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
 #include "cpu/threads.h"
@@ -13,7 +14,8 @@ namespace scoregrad::on_cpu {
 namespace {
 
 constexpr int64_t grain = 1 << 15;  // elements in one piece of work
-constexpr int64_t tile = 64;        // edge of a block of a transposition
+constexpr int64_t streamed_bytes = 4 << 20;
+constexpr int64_t tile = 64;  // edge of a block of a transposition
 
 template <class To, class From>
 To convert(From x) {
@@ -88,8 +90,19 @@ template <class To, class From>
 void copy_typed(To* out, const From* in, const Loop<2>& loop) {
   if (const int d = transposed_dimension(loop); d >= 0) return transpose(out, in, loop, d);
   const int64_t so = loop.inner(0), si = loop.inner(1);
-  parallel_ranges(loop.count(), grain, so == 1 && si == 1 ? 0.1 * sizeof(To) : 1.0, [&](int64_t begin, int64_t end) {
-    for_runs(loop, begin, end, [&](const int64_t* offset, int64_t n) { run(out + offset[0], so, in + offset[1], si, n); });
+  const bool whole = so == 1 && si == 1;
+  constexpr int64_t size = sizeof(To);
+  // Where the result is larger than the caches, writing past them spares reading what is overwritten.
+  const bool past_caches = std::is_same_v<To, From> && whole && loop.count() * size >= streamed_bytes;
+  parallel_ranges(loop.count(), grain, whole ? 0.1 * size : 1.0, [&](int64_t begin, int64_t end) {
+    for_runs(loop, begin, end, [&](const int64_t* offset, int64_t n) {
+      if (past_caches && n * size >= 1024) {
+        stream(out + offset[0], in + offset[1], n * size);
+      } else {
+        run(out + offset[0], so, in + offset[1], si, n);
+      }
+    });
+    if (past_caches) stream_fence();
   });
 }
 
