@@ -8,30 +8,41 @@
 namespace scoregrad {
 namespace {
 
-template <class T>
-Tensor upload(Where at, const std::vector<T>& host, const Shape& shape, DType dtype, Device device) {
-  Tensor y = allocate(at, shape, dtype, device);
-  if (!host.empty()) y.backend().upload(y.bytes(), host.data(), host.size() * sizeof(T));
+Tensor to_device(Where at, const Tensor& host, Device device) {
+  if (device == cpu) return host;
+  Tensor y = allocate(at, host.shape(), host.dtype(), device);
+  if (y.numel() != 0) y.backend().upload(y.bytes(), host.bytes(), static_cast<size_t>(y.numel()) * size_of(y.dtype()));
   return y;
 }
 
-Tensor from_values(Where at, const std::vector<double>& values, const Shape& shape, Options o) {
+// Integers are never made of fractions, NaN or what is beyond their range.
+int64_t whole(Where at, const char* op, double v) {
+  if (!(v >= -0x1p63 && v < 0x1p63 && v == std::floor(v))) throw Error(at, fmt::format("{}: {} is not an int64", op, v));
+  return static_cast<int64_t>(v);
+}
+
+Tensor from_doubles(Where at, const char* op, const double* values, const Shape& shape, Options o) {
+  if (o.dtype == DType::int64)
+    for (int64_t i = 0; i < numel(shape); ++i) whole(at, op, values[i]);
+  Tensor y = allocate(at, shape, o.dtype, cpu);
+  y.backend().copy(y.view(), {const_cast<double*>(values), DType::float64, shape, contiguous_strides(shape)});
+  return to_device(at, y, o.device);
+}
+
+Tensor from_vector(Where at, const std::vector<double>& values, const Shape& shape, Options o) {
   check_shape(at, "from", shape);
   if (numel(shape) != static_cast<int64_t>(values.size()))
     throw Error(at, fmt::format("from: {} values for shape {}", values.size(), to_string(shape)));
-  switch (o.dtype) {
-    case DType::float64:
-      return upload(at, values, shape, o.dtype, o.device);
-    case DType::float32:
-      return upload(at, std::vector<float>(values.begin(), values.end()), shape, o.dtype, o.device);
-    case DType::int64:
-      return upload(at, std::vector<int64_t>(values.begin(), values.end()), shape, o.dtype, o.device);
-    default: {
-      std::vector<uint8_t> bytes(values.size());
-      std::transform(values.begin(), values.end(), bytes.begin(), [](double v) { return v != 0; });
-      return upload(at, bytes, shape, o.dtype, o.device);
-    }
-  }
+  return from_doubles(at, "from", values.data(), shape, o);
+}
+
+// count values of f(0), f(1), ...; the pool says so where there is no memory for them.
+template <class F>
+Tensor sequence(Where at, const char* op, int64_t count, Options o, F&& f) {
+  check_shape(at, op, {count});
+  const Tensor host = allocate(at, {count}, DType::float64, cpu);
+  for (int64_t i = 0; i < count; ++i) host.data<double>()[i] = f(static_cast<double>(i));
+  return from_doubles(at, op, host.data<double>(), {count}, o);
 }
 
 }  // namespace
@@ -44,7 +55,7 @@ Tensor empty(const Shape& shape, Options o, Where at) {
 Tensor full(const Shape& shape, double value, Options o, Where at) {
   check_shape(at, "full", shape);
   Tensor y = allocate(at, shape, o.dtype, o.device);
-  y.backend().fill(y.view(), {value, static_cast<int64_t>(value)});
+  y.backend().fill(y.view(), {value, o.dtype == DType::int64 ? whole(at, "full", value) : value != 0});
   return y;
 }
 
@@ -58,21 +69,13 @@ Tensor arange(double start, double stop, double step, Options o, Where at) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step))
     throw Error(at, fmt::format("arange: cannot go from {} to {} in steps of {}", start, stop, step));
   const double count = std::max(0.0, std::ceil((stop - start) / step));
-  check_shape(at, "arange", {count < 9e18 ? static_cast<int64_t>(count) : INT64_MAX});
-  std::vector<double> v(static_cast<size_t>(count));
-  for (size_t i = 0; i < v.size(); ++i) v[i] = start + static_cast<double>(i) * step;
-  return from_values(at, v, {static_cast<int64_t>(v.size())}, o);
+  return sequence(at, "arange", count < 9e18 ? static_cast<int64_t>(count) : INT64_MAX, o, [&](double i) { return start + i * step; });
 }
 
 Tensor linspace(double first, double last, int64_t count, Options o, Where at) {
-  if (count < 0) throw Error(at, fmt::format("linspace: {} points", count));
-  std::vector<double> v(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i)
-    v[static_cast<size_t>(i)] =
-        i + 1 == count && count > 1
-            ? last
-            : first + static_cast<double>(i) * ((last - first) / static_cast<double>(std::max<int64_t>(1, count - 1)));
-  return from_values(at, v, {count}, o);
+  const double step = (last - first) / static_cast<double>(std::max<int64_t>(1, count - 1));
+  return sequence(at, "linspace", count, o,
+                  [&](double i) { return i + 1 == static_cast<double>(count) && i > 0 ? last : first + i * step; });
 }
 
 Tensor eye(int64_t n, Options o, Where at) {
@@ -82,16 +85,18 @@ Tensor eye(int64_t n, Options o, Where at) {
   return y;
 }
 
-Tensor from(const std::vector<double>& values, const Shape& shape, Options o, Where at) { return from_values(at, values, shape, o); }
+Tensor from(const std::vector<double>& values, const Shape& shape, Options o, Where at) { return from_vector(at, values, shape, o); }
 Tensor from(const std::vector<double>& values, Options o, Where at) {
-  return from_values(at, values, {static_cast<int64_t>(values.size())}, o);
+  return from_vector(at, values, {static_cast<int64_t>(values.size())}, o);
 }
 
 Tensor indices(const std::vector<int64_t>& values, const Shape& shape, Device device, Where at) {
   check_shape(at, "indices", shape);
   if (numel(shape) != static_cast<int64_t>(values.size()))
     throw Error(at, fmt::format("indices: {} values for shape {}", values.size(), to_string(shape)));
-  return upload(at, values, shape, DType::int64, device);
+  Tensor y = allocate(at, shape, DType::int64, cpu);
+  std::copy(values.begin(), values.end(), y.data<int64_t>());
+  return to_device(at, y, device);
 }
 Tensor indices(const std::vector<int64_t>& values, Device device, Where at) {
   return indices(values, {static_cast<int64_t>(values.size())}, device, at);
