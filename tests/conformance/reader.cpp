@@ -36,6 +36,18 @@ Field Field::operator[](const std::string& key) const {
   return below;
 }
 
+bool Field::has(const std::string& path) const {
+  const Json* j = json_;
+  for (size_t from = 0; j;) {
+    const size_t dot = path.find('.', from);
+    const auto found = j->is_object() ? j->find(path.substr(from, dot - from)) : j->end();
+    if (!j->is_object() || found == j->end() || found->is_null()) return false;
+    if (dot == std::string::npos) return true;
+    j = &*found, from = dot + 1;
+  }
+  return false;
+}
+
 Field Field::operator[](size_t i) const {
   if (i >= size()) malformed(fmt::format("at least {} entries are expected, not {}", i + 1, size()));
   return {file_, &json_->at(i), fmt::format("{}[{}]", path_, i)};

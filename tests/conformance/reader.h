@@ -35,9 +35,11 @@ class Field {
   explicit Field(const File& file) : Field(&file, &file.root, "") {}
 
   const std::string& path() const { return path_; }
+  Field top() const { return Field(*file_); }
   const Json& json() const { return *json_; }
   Options options() const { return file_->options; }
-  bool has(const std::string& key) const { return json_->is_object() && json_->contains(key) && !json_->at(key).is_null(); }
+  /// True if the entry is there and not null; "inputs.x" looks into an object.
+  bool has(const std::string& key) const;
   Field operator[](const std::string& key) const;
   Field operator[](size_t i) const;
   /// Entries of a list.

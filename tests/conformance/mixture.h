@@ -1,0 +1,20 @@
+// Mixtures as the files write them, and expectations over their noised law by quadrature.
+#pragma once
+#include "samplers/mixture.h"
+#include "tests/conformance/expectation.h"
+
+namespace conformance {
+
+/// {"pi": [K], "mu": [K], "v": [K]}: a mixture on the line.
+Mixture line_mixture(const Field& object);
+/// [[weight, mean, variance], ..]: the same, entry by entry.
+Mixture line_mixture_of(const Field& components);
+/// A key that is a number, "0.25".
+double number_of(const Field& object, const std::string& key);
+
+/// Visits the law of x_t = alpha x + sigma eps in blocks of weights, eps and x_t; gradients reach p, its weights included.
+void visit(const Mixture& p, double alpha, double sigma, const std::function<void(const Block&)>& block);
+/// The losses of p under a score; `target` replaces p's own score at x_t if it is given.
+Named mixture_losses(const Mixture& p, const Score& s, double alpha, double sigma);
+
+}  // namespace conformance
