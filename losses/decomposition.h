@@ -96,7 +96,21 @@ Decomposition decompose(const ConditionalScore& score, const LinearEncoder& setu
 Decomposition decompose(const ConditionalScore& score, const NoisyEncoder& setup, const DecomposeOptions& options, const Key& key = Key(0));
 Decomposition decompose(const Score& score, const InputDistribution& setup, const DecomposeOptions& options, const Key& key = Key(0));
 
-/// "DSM = ESM - C2 + C3" with standard errors, then the gradients in total and by path: scalars as they are, others by their norm.
+/// One decomposition for each noise level, with common random numbers: `score_at(sigma)` is the score at that level; options.sigma is
+/// ignored.
+template <class Setup, class ScoreAt>
+std::vector<Decomposition> decompose_over(const std::vector<double>& sigmas, const ScoreAt& score_at, const Setup& setup,
+                                          DecomposeOptions options, const Key& key = Key(0)) {
+  std::vector<Decomposition> out;
+  for (double sigma : sigmas) {
+    options.sigma = sigma;
+    out.push_back(decompose(score_at(sigma), setup, options, key));
+  }
+  return out;
+}
+
+/// DSM = ESM - C2 + C3 as a column to add up, with standard errors; beside it the gradients in total and by path, numbers as they are and
+/// others by their norm.
 std::string to_string(const Decomposition& d);
 
 }  // namespace scoregrad::losses

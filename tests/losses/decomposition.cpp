@@ -281,8 +281,34 @@ TEST_CASE("a decomposition prints as a table: the identity first, then each grad
   const std::string text =
       to_string(decompose(conditional(net), q, {.sigma = 0.7, .samples = 640, .wrt = {{"phi", phi}, {"theta", net}}}, Key(5)));
   for (const char* word :
-       {"DSM", "= ESM", "- C2", "+ C3", "residual", "640 samples", "d/d phi", "|d/d theta|", "net", "target_c", "target_w", "+-"}) {
+       {"DSM", "= ESM", "- C2", "+ C3", "rest", "640 samples", "d/d phi", "|d/d theta|", "net", "target_c", "target_w", "+-"}) {
     CAPTURE(word, text);
     CHECK(text.find(word) != std::string::npos);
   }
+}
+
+TEST_CASE("a grid of noise levels is each of them, with common random numbers") {
+  const Tensor phi = scalar(0.8, f64).requires_grad();
+  const LinearEncoder q{.data = Gaussian::standard(1, f64), .gain = phi, .tau = 0.5};
+  const auto at = [](double sigma) { return [sigma](const Tensor& xt, const Tensor& c) { return (c - xt) / (1 + sigma * sigma); }; };
+  const std::vector<Decomposition> grid = losses::decompose_over({0.5, 1.5}, at, q, {.samples = 640, .wrt = {{"phi", phi}}}, Key(4));
+  REQUIRE(grid.size() == 2);
+  const Decomposition one = decompose(at(1.5), q, {.sigma = 1.5, .samples = 640, .wrt = {{"phi", phi}}}, Key(4));
+  CHECK(grid[1].sigma == 1.5);
+  CHECK(grid[1].dsm.value.mean == one.dsm.value.mean);
+  CHECK(total(grid[1].esm, "phi") == total(one.esm, "phi"));
+  CHECK(grid[0].c3.value.mean > grid[1].c3.value.mean);
+}
+
+TEST_CASE("sampled directions give the implicit loss within its error, float32 everything within its own") {
+  const Tensor c = from({0.3}).requires_grad();
+  const nn::MLP net({3, 6, 2}, nn::tanh, Key(17));
+  const Generated setup{c, Gaussian{concat({c, 0 - c}, 0), from({0.8, 0, 0.3, 0.6}, {2, 2})}};
+  const quadrature::Rule rule = quadrature::trapezoid(6, 0.4);
+  const Decomposition exact = decompose(conditional(net), setup, {.sigma = 0.7, .rule = rule, .wrt = {{"c", c}}});
+  CHECK(std::abs(exact.residual.value.mean) < 1e-5);
+  const Decomposition sliced =
+      decompose(conditional(net), setup, {.sigma = 0.7, .samples = 20000, .wrt = {{"c", c}}, .trace = Trace::sliced}, Key(8));
+  CHECK(std::abs(sliced.ism.value.mean - exact.ism.value.mean) < 5 * sliced.ism.value.error);
+  CHECK(std::abs(total(sliced.ism, "c") - total(exact.ism, "c")) < 5 * sliced.ism.gradient.at("c").total.error[0].item());
 }
