@@ -1,6 +1,7 @@
 #include "autograd/graph/sweep.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "autograd/graph/arithmetic.h"
 #include "autograd/graph/observer.h"
@@ -150,8 +151,8 @@ std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest) { re
 std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                   const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  const Places border = places_of(options.cut ? targets : std::span<Node* const>());
-  Order order(sources, oldest_of(targets), options.cut ? &border : nullptr);
+  const std::optional<Places> border = options.cut ? std::optional(places_of(targets)) : std::nullopt;
+  Order order(sources, oldest_of(targets), border ? &*border : nullptr);
   for (size_t i = 0; i < targets.size(); ++i)
     if (Step* s = order.find(targets[i])) s->target = static_cast<int>(i);
   for (Step& s : order.steps) {  // only what has a target below it can carry anything of use
@@ -205,12 +206,12 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
 std::vector<Cotangent> sweep_forward(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                      const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  const Places border = places_of(options.cut ? sources : std::span<Node* const>());
-  Order order(targets, oldest_of(sources), options.cut ? &border : nullptr);
+  const std::optional<Places> border = options.cut ? std::optional(places_of(sources)) : std::nullopt;
+  Order order(targets, oldest_of(sources), border ? &*border : nullptr);
   order.seed(sources, seeds);
   std::vector<Cotangent> parts;
   for (Step& step : order.steps) {
-    if (options.cut && border.find(step.node) >= 0) continue;
+    if (border && border->find(step.node) >= 0) continue;
     const size_t count = step.node->operands().size();
     parts.assign(count, {});
     bool any = false;
