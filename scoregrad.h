@@ -1,6 +1,10 @@
 // The whole public interface.
 #pragma once
+#include "autograd/graph/checkpoint.h"
+#include "autograd/graph/custom.h"
+#include "autograd/graph/gradcheck.h"
 #include "autograd/graph/gradient.h"
+#include "autograd/graph/jacobian.h"
 #include "autograd/graph/observer.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
