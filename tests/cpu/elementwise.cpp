@@ -65,18 +65,18 @@ struct LongProgram {
 
 TEST_CASE("every row gives the same bits however its operands lie", "[elementwise]") {
   const int64_t columns = GENERATE(1, 3, 128, 700);
-  const int64_t rows = GENERATE(1, 2, 37);
+  const int64_t height = GENERATE(1, 2, 37);
   for (int k = 0; k < op_count; ++k) {
     const Op op = static_cast<Op>(k);
     const Row& r = row(op);
     for (DType dtype : {float32, float64, int64, boolean}) {
       if (!accepts(r.types, dtype)) continue;
       const int kind = (k + static_cast<int>(columns)) % 6, count = arity(r.form);
-      INFO(r.name << " " << name_of(dtype) << " kind " << kind << " shape " << rows << " " << columns);
+      INFO(r.name << " " << name_of(dtype) << " kind " << kind << " shape " << height << " " << columns);
       std::vector<Array> strided, packed;
       std::vector<Access> at, packed_at;
       for (int i = 0; i < count; ++i) {
-        strided.push_back(view((kind + i) % 6, operand_type(op, i, dtype), rows, columns));
+        strided.push_back(view((kind + i) % 6, operand_type(op, i, dtype), height, columns));
         strided.back().draw(r.lo, r.hi, static_cast<unsigned>(100 * k + i));
         packed.push_back(dense(strided.back()));
       }
@@ -84,9 +84,9 @@ TEST_CASE("every row gives the same bits however its operands lie", "[elementwis
         at.push_back(strided[static_cast<size_t>(i)].access());
         packed_at.push_back(packed[static_cast<size_t>(i)].access());
       }
-      const Shape shape{rows, columns};
+      const Shape shape{height, columns};
       Array plain(result_type(op, dtype), shape), out(result_type(op, dtype), shape);
-      Array turned = view(1 + k % 2, result_type(op, dtype), rows, columns);
+      Array turned = view(1 + k % 2, result_type(op, dtype), height, columns);
       run_one(op, dtype, shape, packed_at, plain.access());
       run_one(op, dtype, shape, at, out.access());
       run_one(op, dtype, shape, at, turned.access());
@@ -216,9 +216,9 @@ TEST_CASE("int64 arithmetic wraps and its mod has the sign of the divisor", "[el
 #if SCOREGRAD_HAVE_OPENMP
 TEST_CASE("results do not depend on the number of threads", "[elementwise]") {
   const int before = omp_get_max_threads();
-  const int64_t rows = 211, columns = 1000;
-  const Shape shape{rows, columns};
-  Array a = view(1, float32, rows, columns), b = view(4, float32, rows, columns), c = view(5, float32, rows, columns);
+  const int64_t height = 211, columns = 1000;
+  const Shape shape{height, columns};
+  Array a = view(1, float32, height, columns), b = view(4, float32, height, columns), c = view(5, float32, height, columns);
   a.draw(-2, 2, 1), b.draw(-2, 2, 2), c.draw(-2, 2, 3);
   const LongProgram l;
   std::vector<Array> first;
