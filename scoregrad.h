@@ -11,6 +11,7 @@
 #include "autograd/tensor/print.h"
 #include "losses/closed_form.h"
 #include "losses/decomposition.h"
+#include "losses/optima.h"
 #include "losses/parametrisation.h"
 #include "losses/score_matching.h"
 #include "nn/mlp.h"
