@@ -124,13 +124,26 @@ void reduce_runs(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, Res
       });
 }
 
-/// Many rows of at most 64 contiguous elements.
+/// Whether the outputs are many and have few elements each, and neither columns nor long runs make the loop.
+bool has_short_rows(const Plan& plan) {
+  if (plan.reduced.rank != 1 || plan.kept.rank == 0) return false;
+  if (plan.reduced.inner(0) == 1) return plan.elements <= tree_lanes;
+  const int64_t* longest = std::max_element(plan.kept.extent, plan.kept.extent + plan.kept.rank);
+  return plan.elements <= tree_lanes / 2 && *longest >= 16 && (plan.kept.inner(0) != 1 || plan.kept.extent[plan.kept.rank - 1] < 16);
+}
+
+/// Many rows of few elements, taken along the longest kept dimension.
 template <class T>
 void reduce_short_rows(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, T* out) {
-  const int64_t size = plan.elements, step = plan.kept.inner(0), out_step = plan.kept.inner(1);
+  Loop<2> kept = plan.kept;
+  const int last = kept.rank - 1;
+  const auto longest = std::max_element(kept.extent, kept.extent + kept.rank) - kept.extent;
+  std::swap(kept.extent[longest], kept.extent[last]);
+  for (int64_t(&stride)[max_rank] : kept.stride) std::swap(stride[longest], stride[last]);
+  const int64_t size = plan.elements, within = plan.reduced.inner(0), step = kept.inner(0), out_step = kept.inner(1);
   parallel_ranges(plan.outputs, std::max<int64_t>(1, grain / size), 0.5 * static_cast<double>(size), [&](int64_t begin, int64_t end) {
-    for_runs(plan.kept, begin, end,
-             [&](const int64_t* offset, int64_t n) { lanes.rows(in + offset[0], size, step, n, out + offset[1], out_step); });
+    for_runs(kept, begin, end,
+             [&](const int64_t* offset, int64_t n) { lanes.rows(in + offset[0], size, within, step, n, out + offset[1], out_step); });
   });
 }
 
@@ -146,9 +159,9 @@ void reduce_columns(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, 
                   [&](int64_t begin, int64_t end) {
                     alignas(64) T scratch[lane_bytes / sizeof(T)], values[most];
                     int64_t offsets[tree_chunk];
+                    int64_t at = begin / (blocks * chunks), block = begin / chunks % blocks, chunk = begin % chunks;
+                    Cursor<2> cursor(plan.kept, last, at);
                     for (int64_t unit = begin; unit < end; ++unit) {
-                      const int64_t chunk = unit % chunks, block = unit / chunks % blocks, at = unit / chunks / blocks;
-                      const Cursor<2> cursor(plan.kept, last, at);
                       const int64_t k = chunk * tree_chunk, n = std::min(tree_chunk, plan.elements - k);
                       const int64_t column = block * width, w = std::min(width, extent - column);
                       const T* x = in + cursor.offset[0] + column;
@@ -163,6 +176,10 @@ void reduce_columns(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, 
                       lanes.columns(x, n, step, regular ? nullptr : offsets, w, scratch, to_step == 1 ? to : values);
                       if (to_step != 1)
                         for (int64_t j = 0; j < w; ++j) to[j * to_step] = values[j];
+                      if (++chunk < chunks) continue;
+                      chunk = 0;
+                      if (++block < blocks) continue;
+                      block = 0, ++at, cursor.next();
                     }
                   });
 }
@@ -172,7 +189,7 @@ template <class T>
 void reduce_values(Reduction kind, const Plan& plan, T* out, const T* in) {
   const ReduceLanes<T> lanes = reduce_lanes<T>(kind);
   const bool along = plan.reduced.inner(0) == 1, many = plan.kept.rank > 0;
-  if (along && many && plan.reduced.rank == 1 && plan.elements <= tree_lanes) return reduce_short_rows(plan, lanes, in, out);
+  if (has_short_rows(plan)) return reduce_short_rows(plan, lanes, in, out);
   Results<T> results(plan, out);
   if (!along && many && plan.kept.inner(0) == 1) {
     reduce_columns(plan, lanes, in, results);

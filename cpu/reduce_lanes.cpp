@@ -69,17 +69,17 @@ void reduce_tiny(const T* x, int64_t count, T* out) {
 
 /// Rows of at most 32 elements, sixteen at a time and turned so that their elements of one place lie side by side.
 template <class C, class T>
-void reduce_turned(const T* x, int64_t n, int64_t step, int64_t count, T* out, int64_t out_step) {
+void reduce_turned(const T* x, int64_t n, int64_t within, int64_t step, int64_t count, T* out, int64_t out_step) {
   constexpr int width = 16;
   T turned[tree_lanes / 2][width] = {};
   for (int64_t i0 = 0; i0 < count; i0 += width, x += width * step) {
     const int64_t w = count - i0 < width ? count - i0 : width;
     if (w == width) {
       for (int64_t k = 0; k < n; ++k)
-        for (int i = 0; i < width; ++i) turned[k][i] = x[i * step + k];
+        for (int i = 0; i < width; ++i) turned[k][i] = x[i * step + k * within];
     } else {
       for (int64_t k = 0; k < n; ++k)
-        for (int64_t i = 0; i < w; ++i) turned[k][i] = x[i * step + k];
+        for (int64_t i = 0; i < w; ++i) turned[k][i] = x[i * step + k * within];
     }
     int64_t used = n;
     for (int64_t half = tree_lanes / 4; half > 0; half /= 2) {
@@ -92,13 +92,14 @@ void reduce_turned(const T* x, int64_t n, int64_t step, int64_t count, T* out, i
 }
 
 template <class C, class T>
-void reduce_rows(const T* x, int64_t n, int64_t step, int64_t count, T* out, int64_t out_step) {
-  if (step == n && out_step == 1) {
+void reduce_rows(const T* x, int64_t n, int64_t within, int64_t step, int64_t count, T* out, int64_t out_step) {
+  if (within == 1 && step == n && out_step == 1) {
     if (n == 2) return reduce_tiny<2, C>(x, count, out);
     if (n == 3) return reduce_tiny<3, C>(x, count, out);
     if (n == 4) return reduce_tiny<4, C>(x, count, out);
   }
-  if (n <= tree_lanes / 2 && count >= 4) return reduce_turned<C>(x, n, step, count, out, out_step);
+  if (within != 1) return reduce_turned<C>(x, n, within, step, count, out, out_step);
+  if (n <= tree_lanes / 2 && count >= 4) return reduce_turned<C>(x, n, 1, step, count, out, out_step);
   for (int64_t i = 0; i < count; ++i) out[i * out_step] = reduce_run<C>(x + i * step, n);
 }
 
@@ -110,7 +111,15 @@ void add_row(T* lane, const T* x, int64_t n) {
 template <class C, class T>
 void reduce_columns(const T* x, int64_t n, int64_t step, const int64_t* offsets, int64_t width, T* lanes, T* out) {
   int64_t used = n < tree_lanes ? n : tree_lanes;
-  if (!offsets && step == width) {
+  if (!offsets && step == width && n > 1 && n <= tree_lanes) {
+    // The rows touch and are few: lanes are halved on the way in.
+    int64_t half = 1;
+    while (2 * half < n) half *= 2;
+    const int64_t both = (n - half) * width;
+    for (int64_t j = 0; j < both; ++j) lanes[j] = C::combine(x[j], x[j + half * width]);
+    for (int64_t j = both; j < half * width; ++j) lanes[j] = x[j];
+    used = half;
+  } else if (!offsets && step == width) {
     // The rows touch, so 64 of them are one run.
     for (int64_t j = 0; j < used * width; ++j) lanes[j] = x[j];
     for (int64_t k = tree_lanes; k < n; k += tree_lanes)

@@ -9,8 +9,9 @@ template <class T>
 struct ReduceLanes {
   /// One chunk of 1 <= n <= 4096 contiguous elements.
   T (*run)(const T* x, int64_t n);
-  /// `count` rows of 1 <= n <= 64 contiguous elements, `step` apart, each to one element of out, `out_step` apart.
-  void (*rows)(const T* x, int64_t n, int64_t step, int64_t count, T* out, int64_t out_step);
+  /// `count` rows, `step` apart, of n elements, `within` apart, each to one element of out, `out_step` apart; n <= 64, or 32 unless within
+  /// = 1.
+  void (*rows)(const T* x, int64_t n, int64_t within, int64_t step, int64_t count, T* out, int64_t out_step);
   /// One chunk of each of `width` neighbouring columns. Row k of 1 <= n <= 4096 starts at x + k * step, or x + offsets[k] where offsets are
   /// given; `lanes` is scratch for 64 * width elements.
   void (*columns)(const T* x, int64_t n, int64_t step, const int64_t* offsets, int64_t width, T* lanes, T* out);

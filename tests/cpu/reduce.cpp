@@ -3,6 +3,7 @@
 
 #include "autograd/backend/reduction_tree.h"
 #include "tests/cpu/arrays.h"
+#include "tests/cpu/targets.h"
 
 using namespace scoregrad;
 using namespace scoregrad::arrays;
@@ -73,8 +74,9 @@ void check_all(const Shape& shape) {
 }  // namespace
 
 TEST_CASE("a reduction equals the tree bit for bit, for every set of axes in every layout") {
-  for (const Shape& shape : {Shape{1}, Shape{16}, Shape{63}, Shape{200}, Shape{5000}, Shape{3, 7}, Shape{70, 3}, Shape{130, 5},
-                             Shape{5, 130}, Shape{3, 1, 9}, Shape{4, 5, 6}, Shape{2, 3, 4, 5}, Shape{2, 17, 3, 2, 5}}) {
+  for (const Shape& shape :
+       {Shape{1}, Shape{16}, Shape{63}, Shape{200}, Shape{5000}, Shape{3, 7}, Shape{70, 3}, Shape{130, 5}, Shape{5, 130}, Shape{3, 1, 9},
+        Shape{4, 5, 6}, Shape{2, 3, 4, 5}, Shape{2, 17, 3, 2, 5}, Shape{40, 5, 2}, Shape{3, 20, 2, 7}}) {
     check_all<float>(shape);
     check_all<double>(shape);
   }
@@ -82,6 +84,20 @@ TEST_CASE("a reduction equals the tree bit for bit, for every set of axes in eve
     check_all<int64_t>(shape);
     check_all<bool>(shape);
   }
+}
+
+TEST_CASE("every instruction set gives the same bits") {
+  for (const Shape& shape : {Shape{5000}, Shape{50, 3}, Shape{100, 10}, Shape{9, 100}, Shape{20, 5, 2}, Shape{4200, 3}})
+    testing::for_each_target([&](const char* target) {
+      INFO(target);
+      const Array<float> x = std::move(Array<float>(shape).fill_random(8));
+      const Array<double> y = std::move(Array<double>(shape).fill_random(9));
+      for (int d = 0; d < shape.rank; ++d)
+        for (Reduction kind : {Reduction::sum, Reduction::max}) {
+          check_reduction<float>(kind, x, {d});
+          check_reduction<double>(kind, y, {d});
+        }
+    });
 }
 
 TEST_CASE("long reductions cross chunks in every layout and for any number of threads") {
