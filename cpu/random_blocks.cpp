@@ -55,14 +55,18 @@ struct Keys {
 struct Words {
   V64 w0, w1, w2, w3;  // in the lower halves
 };
+// The upper half of every lane in its lower half. A swap, since shifts would queue for the port of the multiplier.
+HWY_INLINE V64 high(V64 x) { return hn::BitCast(D64(), hn::Shuffle2301(hn::BitCast(D32(), x))); }
+// first, first + 1, ...; Iota itself passes through memory where its start is no constant.
+HWY_INLINE V64 counters(uint64_t first) { return hn::Add(hn::Set(D64(), first), hn::Iota(D64(), 0)); }
 HWY_INLINE Words philox_lanes(const Keys& keys, V64 counter) {
   const D64 d;
   const V32 m0 = hn::BitCast(D32(), hn::Set(d, 0xD2511F53u)), m1 = hn::BitCast(D32(), hn::Set(d, 0xCD9E8D57u));
   Words c{counter, hn::ShiftRight<32>(counter), hn::Zero(d), hn::Zero(d)};
   for (int i = 0; i < 10; ++i) {
     const V64 p0 = hn::MulEven(m0, hn::BitCast(D32(), c.w0)), p1 = hn::MulEven(m1, hn::BitCast(D32(), c.w2));
-    c.w0 = hn::Xor3(hn::ShiftRight<32>(p1), c.w1, hn::Set(d, keys.round[i][0]));
-    c.w2 = hn::Xor3(hn::ShiftRight<32>(p0), c.w3, hn::Set(d, keys.round[i][1]));
+    c.w0 = hn::Xor3(high(p1), c.w1, hn::Set(d, keys.round[i][0]));
+    c.w2 = hn::Xor3(high(p0), c.w3, hn::Set(d, keys.round[i][1]));
     c.w1 = p1;
     c.w3 = p0;
   }
@@ -82,7 +86,7 @@ HWY_INLINE int64_t draw_vectors(Random kind, const Keys& keys, uint64_t first, i
                    HWY_ATTR { return BitLanes<float>(hn::ConcatEven(D32(), hn::BitCast(D32(), high), hn::BitCast(D32(), low))); };
   int64_t b = 0;
   for (; b + 2 * batch <= count; b += 2 * batch, out += 8 * batch) {
-    const V64 counter = hn::Iota(D64(), first + static_cast<uint64_t>(b));
+    const V64 counter = counters(first + static_cast<uint64_t>(b));
     const Words x = philox_lanes(keys, counter), y = philox_lanes(keys, hn::Add(counter, hn::Set(D64(), static_cast<uint64_t>(batch))));
     const auto p = draw_pair<float>(kind, merge(y.w0, x.w0), merge(y.w1, x.w1)),
                q = draw_pair<float>(kind, merge(y.w2, x.w2), merge(y.w3, x.w3));
@@ -91,13 +95,12 @@ HWY_INLINE int64_t draw_vectors(Random kind, const Keys& keys, uint64_t first, i
   return b;
 }
 HWY_INLINE int64_t draw_vectors(Random kind, const Keys& keys, uint64_t first, int64_t count, double* out) {
-  const D64 d64;
   auto merge = [](V64 high, V64 low) HWY_ATTR {
     return BitLanes<double>(hn::Or(hn::ShiftLeft<32>(high), hn::And(low, hn::Set(D64(), UINT64_C(0xFFFFFFFF)))));
   };
   int64_t b = 0;
   for (; b + batch <= count; b += batch, out += 2 * batch) {
-    const Words x = philox_lanes(keys, hn::Iota(d64, first + static_cast<uint64_t>(b)));
+    const Words x = philox_lanes(keys, counters(first + static_cast<uint64_t>(b)));
     const auto p = draw_pair<double>(kind, merge(x.w0, x.w1), merge(x.w2, x.w3));
     hn::StoreInterleaved2(p.first.v, p.second.v, hn::ScalableTag<double>(), out);
   }
@@ -108,7 +111,7 @@ HWY_INLINE int64_t draw_vectors(Random, const Keys& keys, uint64_t first, int64_
   const V64 low = hn::Set(d, UINT64_C(0xFFFFFFFF));
   int64_t b = 0;
   for (; b + batch <= count; b += batch, out += 4 * batch) {
-    const Words x = philox_lanes(keys, hn::Iota(d, first + static_cast<uint64_t>(b)));
+    const Words x = philox_lanes(keys, counters(first + static_cast<uint64_t>(b)));
     hn::StoreInterleaved4(hn::And(x.w0, low), hn::And(x.w1, low), hn::And(x.w2, low), hn::And(x.w3, low), d,
                           reinterpret_cast<uint64_t*>(out));
   }
