@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "autograd/graph/sweep.h"
@@ -48,7 +49,7 @@ class Drawing {
     if (options.gradients) sweep(y);
   }
 
-  std::string text() const {
+  std::string text() {
     std::string s =
         "digraph scoregrad {\n"
         "  node [shape=box, fontname=\"sans-serif\", fontsize=10, style=filled, fillcolor=white];\n"
@@ -58,7 +59,7 @@ class Drawing {
       for (const Ref<Node>& operand : n->operands())
         if (operand)
           s += fmt::format("  n{} -> n{}{};\n", number(operand.get()), number(n),
-                           tagged_ ? fmt::format(" [color=\"{}\"]", colours(sent(*n))) : "");
+                           tagged_ ? fmt::format(" [color=\"{}\"]", colours(between(n, operand.get()))) : "");
     if (tagged_) s += legend();
     return s + "}\n";
   }
@@ -66,24 +67,42 @@ class Drawing {
  private:
   size_t number(const Node* n) const { return number_.at(n) + 1; }
 
-  // Which paths a reverse sweep's cotangent has when it reaches each step: the same walk without the arithmetic.
+  // The labels that a reverse sweep's cotangent has so far when it reaches each step, by the same walk without the arithmetic; then, from
+  // the leaves up, the whole paths that it will have taken when it arrives: those are drawn.
   void find_paths() {
     arriving_.resize(nodes_.size());
-    sent_.resize(nodes_.size());
     arriving_.back() = {0};
     for (size_t i = nodes_.size(); i-- > 0;) {
-      sent_[i] = arriving_[i];
-      if (const std::string* label = nodes_[i]->label()) {
-        tagged_ = true;
-        for (int& path : sent_[i]) path = paths_.below(path, *label);
-        std::sort(sent_[i].begin(), sent_[i].end());
-        sent_[i].erase(std::unique(sent_[i].begin(), sent_[i].end()), sent_[i].end());
-      }
+      tagged_ = tagged_ || nodes_[i]->label();
+      Labels sent;
+      for (int path : arriving_[i]) merge(sent, {beyond(i, path)});
       for (const Ref<Node>& operand : nodes_[i]->operands())
-        if (operand) merge(arriving_[number_.at(operand.get())], sent_[i]);
+        if (operand) merge(arriving_[number_.at(operand.get())], sent);
     }
+    ends_.resize(nodes_.size());
+    for (size_t i = 0; i < nodes_.size(); ++i)
+      for (int path : arriving_[i]) {
+        Labels& ends = ends_[i][path];
+        if (nodes_[i]->is_leaf()) ends = {path};
+        for (const Ref<Node>& operand : nodes_[i]->operands())
+          if (operand) merge(ends, ends_[number_.at(operand.get())].at(beyond(i, path)));
+      }
   }
-  const Labels& sent(const Node& n) const { return sent_[number_.at(&n)]; }
+  int beyond(size_t i, int path) {
+    const std::string* label = nodes_[i]->label();
+    return label ? paths_.below(path, *label) : path;
+  }
+  Labels through(const Node* n) const {
+    Labels all;
+    for (const auto& [path, ends] : ends_[number_.at(n)]) merge(all, ends);
+    return all;
+  }
+  Labels between(const Node* n, const Node* operand) {
+    const size_t i = number_.at(n);
+    Labels all;
+    for (int path : arriving_[i]) merge(all, ends_[number_.at(operand)].at(beyond(i, path)));
+    return all;
+  }
 
   void sweep(const Tensor& y) {
     std::vector<Node*> leaves;
@@ -117,7 +136,7 @@ class Drawing {
     if (n.is_leaf()) form += ", shape=ellipse";
     if (&n == root_) form += ", penwidth=2.5";
     if (tagged_) {
-      const Labels& shown = n.label() ? sent(n) : arriving_[number_.at(&n)];
+      const Labels shown = through(&n);
       form += fmt::format(", fillcolor=\"{}\"", colours(shown));
       if (shown.size() > 1) form += n.is_leaf() ? ", style=wedged" : n.label() ? "" : ", style=striped";
     }
@@ -126,8 +145,7 @@ class Drawing {
 
   std::string legend() const {
     Labels used;
-    for (const Labels& l : sent_) merge(used, l);
-    for (const Labels& l : arriving_) merge(used, l);
+    for (const Node* n : nodes_) merge(used, through(n));
     std::string s =
         "  subgraph cluster_legend {\n    label=\"gradient by path\"; fontname=\"sans-serif\"; fontsize=10; color=\"#B0B0B0\";\n";
     for (int path : used)
@@ -141,7 +159,8 @@ class Drawing {
   std::vector<Node*> nodes_;
   std::unordered_map<const Node*, size_t> number_;
   Paths paths_;
-  std::vector<Labels> arriving_, sent_;
+  std::vector<Labels> arriving_;
+  std::vector<std::map<int, Labels>> ends_;  // by the labels on arrival
   std::unordered_map<uint64_t, double> gradient_;
   bool tagged_ = false;
 };

@@ -10,7 +10,7 @@ struct DrawOptions {
 };
 
 /// The steps that led to y: op, attributes, shape and name of each, leaves and tags apart by form. Where tags are used, each edge and step
-/// has the colours of the tagged paths that the gradient takes through it, with a legend; grey is the untagged rest.
+/// has the colours of the tagged paths of the gradients that pass there, with a legend; grey is the untagged rest.
 std::string to_dot(const Tensor& y, const DrawOptions& options = {});
 
 }  // namespace scoregrad

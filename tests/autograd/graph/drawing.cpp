@@ -58,9 +58,10 @@ TEST_CASE("edges have the colours of the tagged paths that the gradient takes") 
   CHECK(has(dot, "n1 -> n4 [color=\"#E69F00\"];"));
   CHECK(has(dot, "n2 -> n3 [color=\"#56B4E9\"];"));
   CHECK(has(dot, "n1 -> n2 [color=\"#56B4E9\"];"));
-  CHECK(has(dot, "n3 -> n5 [color=\"#D0D0D0\"];"));
+  CHECK(has(dot, "n3 -> n5 [color=\"#56B4E9\"];"));
+  CHECK(has(dot, "n5 [label=\"mul\\n[]\", penwidth=2.5, fillcolor=\"#E69F00:#56B4E9\", style=striped];"));
   CHECK(has(dot, "fillcolor=\"#E69F00:#56B4E9\", style=wedged"));
-  CHECK(has(dot, "path1 [label=\"b\""));
+  CHECK(has(dot, "path1 [label=\"b\", shape=note, fillcolor=\"#E69F00\""));
   CHECK(has(dot, "path2 [label=\"a\""));
   CHECK(accepted(dot));
 }
