@@ -14,9 +14,9 @@ namespace {
 constexpr size_t columns_abreast = 5;
 constexpr int label_width = 9, cell_width = 22;
 
-// The mean to the two digits that the error leaves it.
+// The mean to the two digits that the error leaves it; what is exact and only rounding is shown as such, not digit by digit.
 std::string cell(double mean, double error) {
-  if (error == 0) return fmt::format("{:.6g}", mean);
+  if (error == 0) return mean != 0 && std::abs(mean) < 1e-12 ? "~0" : fmt::format("{:.6g}", mean);
   const int decimals = 1 - static_cast<int>(std::floor(std::log10(error)));
   if (!std::isfinite(error) || decimals > 6 || std::abs(mean) > 1e6) return fmt::format("{:.2e} +- {:.1e}", mean, error);
   return fmt::format("{:.{}f} +- {:.{}f}", mean, std::max(0, decimals), error, std::max(0, decimals));
