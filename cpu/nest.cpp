@@ -7,8 +7,32 @@
 namespace scoregrad::on_cpu {
 namespace {
 
-// One pass over the part [start, start + n) of the flat index, in rows of the innermost dimension. `Into` tells the direction: from the
-// strided memory into the block, or back.
+// Between `count` elements of a block and as many elements s apart; Into the block, or out of it.
+template <bool Into, class T>
+void move_row(T* dense, T* sparse, int64_t s, int64_t count) {
+  if constexpr (Into) {
+    if (s == 1)
+      std::copy_n(sparse, count, dense);
+    else if (s == 0)
+      std::fill_n(dense, count, *sparse);
+    else
+      for (int64_t i = 0; i < count; ++i) dense[i] = sparse[i * s];
+  } else {
+    for (int64_t i = 0; i < count; ++i) sparse[i * s] = dense[i];
+  }
+}
+// Points in the plane and the like: rows too short for a loop of their own.
+template <int length, bool Into, class T>
+void move_short_rows(T* dense, T* sparse, int64_t s, int64_t step, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r, dense += length, sparse += step)
+    for (int i = 0; i < length; ++i)
+      if constexpr (Into)
+        dense[i] = sparse[i * s];
+      else
+        sparse[i * s] = dense[i];
+}
+
+// One pass over the part [start, start + n) of the flat index, in rows of the innermost dimension.
 template <class T, bool Into>
 void move(T* block, T* data, const int64_t* stride, const Nest& nest, int64_t start, int64_t n) {
   const int inner = nest.rank - 1;
@@ -19,21 +43,9 @@ void move(T* block, T* data, const int64_t* stride, const Nest& nest, int64_t st
     data += at[d] * stride[d];
   }
   const int64_t s = stride[inner], length = nest.extent[inner];
-  auto row = [s](T* dense, T* sparse, int64_t count) {
-    if constexpr (Into) {
-      if (s == 1)
-        std::copy_n(sparse, count, dense);
-      else if (s == 0)
-        std::fill_n(dense, count, *sparse);
-      else
-        for (int64_t i = 0; i < count; ++i) dense[i] = sparse[i * s];
-    } else {
-      for (int64_t i = 0; i < count; ++i) sparse[i * s] = dense[i];
-    }
-  };
   for (;;) {
     const int64_t count = std::min(length - at[inner], n);
-    row(block, data, count);
+    move_row<Into>(block, data, s, count);
     n -= count;
     if (n == 0) return;
     block += count;
@@ -41,10 +53,19 @@ void move(T* block, T* data, const int64_t* stride, const Nest& nest, int64_t st
     at[inner] = 0;
     if (inner == 0) return;
     // Whole rows of the dimension next to the innermost.
-    int64_t rows = std::min(nest.extent[inner - 1] - at[inner - 1] - 1, n / length);
+    const int64_t rows = std::min(nest.extent[inner - 1] - at[inner - 1] - 1, n / length), step = stride[inner - 1];
     at[inner - 1] += rows;
     n -= rows * length;
-    for (; rows > 0; --rows, block += length) row(block, data += stride[inner - 1], length);
+    if (length == 2)
+      move_short_rows<2, Into>(block, data + step, s, step, rows);
+    else if (length == 3)
+      move_short_rows<3, Into>(block, data + step, s, step, rows);
+    else if (length == 4)
+      move_short_rows<4, Into>(block, data + step, s, step, rows);
+    else
+      for (int64_t r = 0; r < rows; ++r) move_row<Into>(block + r * length, data + (r + 1) * step, s, length);
+    block += rows * length;
+    data += rows * step;
     if (n == 0) return;
     for (int d = inner - 1; d >= 0; --d) {
       data += stride[d];
