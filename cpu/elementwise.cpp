@@ -21,6 +21,8 @@ constexpr int64_t scratch_bytes = 32768;     // what the registers of one thread
 constexpr int64_t longest_block = 1024;      // elements
 constexpr int64_t streamed_bytes = 4 << 20;  // results beyond this pass by the caches
 
+constexpr int64_t far_bytes = 1 << 20;  // operands beyond this do not lie in the caches next to the core
+
 struct alignas(64) CacheLine {
   char bytes[64];
 };
@@ -74,6 +76,11 @@ void fill(char* out, DType dtype, Immediate value, int64_t n) {
     std::fill_n(reinterpret_cast<int64_t*>(out), n, value.i);
   else
     std::memset(out, value.i != 0, static_cast<size_t>(n));
+}
+
+// Sends for the next block while this one is computed; the hardware stops at the end of a page.
+void prefetch(const char* from, int64_t bytes) {
+  for (int64_t line = 0; line < bytes; line += static_cast<int64_t>(sizeof(CacheLine))) __builtin_prefetch(from + line, 0, 2);
 }
 
 class Interpreter {
@@ -211,10 +218,12 @@ void Interpreter::run_blocks(int64_t first, int64_t last) const {
     const int64_t n = std::min(block_, n_ - start);
     for (int i = 0; i < p_.inputs; ++i) {
       const Operand& in = operands_[i];
-      if (in.pattern == Pattern::contiguous)
+      if (in.pattern == Pattern::contiguous) {
         at[i] = in.data + start * in.size;
-      else if (in.pattern == Pattern::strided)
+        if (n_ * in.size >= far_bytes) prefetch(at[i] + n * in.size, std::min(block_, n_ - start - n) * in.size);
+      } else if (in.pattern == Pattern::strided) {
         nest_.gather(at[i], in, start, n);
+      }
     }
     for (int o = 0; o < p_.outputs; ++o)
       if (written_[o]) at[p_.results[o]] = operands_[p_.inputs + o].data + start * operands_[p_.inputs + o].size;
