@@ -41,7 +41,8 @@ int main(int count, char** words) {
   try {
     if (!plan.list) fmt::print("{}\n", verify::machine(plan));
     size_t printed = 0;
-    for (const auto family : {verify::gaussian, verify::mixture, verify::encoder, verify::headline}) {
+    for (const auto family :
+         {verify::gaussian, verify::mixture, verify::encoder, verify::unbiased, verify::corollary1, verify::headline, verify::flow}) {
       run.check(family);
       printed = verify::print(run, printed);
     }

@@ -65,7 +65,7 @@ void headline(Run& run) {
       .sigma = sigma, .rule = quadrature::gauss_hermite(4), .wrt = {{"phi", phi}}, .trace = Trace::none, .progress = run.watcher()};
   DecomposeOptions fine = exact_rule, by_chance = exact_rule;
   fine.rule = quadrature::trapezoid(9, 0.5);
-  by_chance.samples = (run.quick() ? 32 : 8) * run.samples();
+  by_chance.samples = (run.quick() ? 8 : 2) * run.samples();
   const auto exact = once([&] { return decompose(score, setup, exact_rule); });
   const auto trapezoid = once([&] { return decompose(score, setup, fine); });
   const auto drawn = once([&] { return decompose(score, setup, by_chance, run.key("headline")); });

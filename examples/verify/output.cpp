@@ -69,7 +69,7 @@ std::string padded(const std::string& text, size_t width) {
   size_t columns = 0;
   for (const char ch : text)
     if ((static_cast<unsigned char>(ch) & 0xC0) != 0x80) ++columns;
-  return text + std::string(columns < width ? width - columns : 0, ' ');
+  return text + std::string(columns + 2 < width ? width - columns : 2, ' ');
 }
 
 std::string processor() {
