@@ -11,11 +11,11 @@ double tolerance(Kind kind, DType dtype) {
   const bool wide = dtype == DType::float64;
   switch (kind) {
     case Kind::closed_form:
-      return wide ? 1e-10 : 2e-4;
+      return wide ? 1e-10 : 1e-5;
     case Kind::quadrature:
-      return wide ? 1e-9 : 5e-4;
+      return wide ? 1e-9 : 2e-5;
     default:
-      return wide ? 1e-6 : 2e-3;
+      return wide ? 1e-6 : 1e-4;
   }
 }
 
