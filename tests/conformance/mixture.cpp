@@ -49,7 +49,7 @@ Mixture line_mixture_of(const Field& components) {
 
 void visit(const Mixture& p, double alpha, double sigma, const std::function<void(const Block&)>& block) {
   const int64_t d = p.dim();
-  const double step = d == 1 ? 0.1 : d == 2 ? 0.2 : 0.3;
+  const double step = d == 1 ? 0.1 : d == 2 ? 0.2 : 0.25;
   const Options options = like(p.means);
   const quadrature::Nodes open = exact_nodes(d, options);
   const int64_t k = open.weights.extent(0);
