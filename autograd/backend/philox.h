@@ -3,8 +3,6 @@
 #pragma once
 #include <cstdint>
 
-#include "autograd/backend/contract.h"
-
 #ifdef __CUDACC__
 #define SG_DEVICE __host__ __device__
 #else
