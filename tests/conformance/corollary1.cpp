@@ -1,8 +1,9 @@
 // corollary1_*: the score is frozen and the distribution is what moves.
 #include <fmt/format.h>
 
-#include "samplers/finite.h"
-#include "tests/conformance/expectation.h"
+#include "losses/closed_form.h"
+#include "samplers/pushforward.h"
+#include "tests/conformance/decomposed.h"
 #include "tests/conformance/kinds.h"
 #include "tests/conformance/minimum.h"
 #include "tests/conformance/mixture.h"
@@ -58,6 +59,16 @@ void corollary1_gaussian(const Field& test, Values& values) {
   Sums again;
   again.gradients(test, "grad", {{"sds", entropy.at("cross_entropy")}, {"vsd_kl", entropy.at("kl")}}, at);
   again.into(values);
+  const std::vector<Differentiated> wanted = differentiated("grad", at);
+  add(values, losses::decompose(s, losses::InputDistribution{p}, options_for(wanted, alpha, sigma, quadrature::gauss_hermite(2))), wanted);
+  const auto exact = losses::closed_form::frozen({w, {}, u}, p.mean, p.factor, alpha, sigma);
+  for (const auto& [name, part] : std::map<std::string, losses::closed_form::Part>{{"dsm", exact.dsm},
+                                                                                   {"esm", exact.esm},
+                                                                                   {"c2", exact.c2},
+                                                                                   {"esm_detached_target", exact.esm_detached},
+                                                                                   {"sds", exact.sds},
+                                                                                   {"vsd_kl", exact.vsd}})
+    values.add("grad." + name, {{"m", part.mean}, {"L", tril(part.factor)}});
 
   const Packed packed(p.dim(), like(w));
   const auto optimum = [&](const char* loss) {
@@ -128,12 +139,11 @@ void corollary1_pushforward(const Field& test, Values& values) {
   const auto push = [&](const Tensor& z) { return select(psi, 0, 0) + select(psi, 0, 1) * z + select(psi, 0, 2) * tanh(2 * z); };
 
   // q(x_t): the law of x is as good as the finite law on the nodes of z.
-  const quadrature::Nodes inner = product(quadrature::trapezoid(), 1, test.options());
   quadrature::Grid grid(quadrature::trapezoid(), 2, test.options());
   Sums sums;
   for (auto nodes = grid.next(4096); nodes.z.defined(); nodes = grid.next(4096)) {
     const Tensor eps = narrow(nodes.z, 1, 1, 2), xt = push(narrow(nodes.z, 1, 0, 1)) + sigma * eps;
-    const FiniteData q = FiniteData{push(inner.z), log(inner.weights)}.noised(1, sigma);
+    const FiniteData q = push_forward(push, 1, test.options()).noised(1, sigma);
     const Named losses = losses_of({nodes.weights, eps, xt, model.score(xt), q.score(xt), q.detached().score(xt)}, sigma);
     sums.add("loss", losses);
     for (const std::string& loss : test["grad"].keys())

@@ -1,10 +1,10 @@
-// theorem2_encoder_empirical: a finite data set, a noisy code c = f(x_i) + tau eta and an MLP as score, summed over the data and integrated
-// over eta and eps.
+// theorem2_encoder_empirical: a finite data set, a noisy code c = f(x_i) + tau eta and an MLP as score, decomposed by a sum over the data
+// and integrals over eta and eps.
 #include "samplers/encoder.h"
 
 #include <fmt/format.h>
 
-#include "tests/conformance/expectation.h"
+#include "tests/conformance/decomposed.h"
 #include "tests/conformance/kinds.h"
 
 namespace conformance {
@@ -27,7 +27,6 @@ void theorem2_encoder(const Field& test, Values& values) {
   const Tensor x = test["x"].tensor();
   const Tensor delta = scalar(0, test.options()).requires_grad();
   const NoisyEncoder encoder{{x, test["log_p"].tensor()}, [&](const Tensor& at) { return (1 + delta) * f(at); }, tau};
-  const int64_t n = x.extent(0), d = x.extent(1), m = encoder.codes().extent(1);
 
   values.add("codes_f", encoder.codes());
   const Field points = test["points"];
@@ -37,43 +36,14 @@ void theorem2_encoder(const Field& test, Values& values) {
   values.add("points.w_i_of_c", softmax(encoder.log_weights(c0, encoder.codes())));
   values.add("points.net", score(net, xt0, c0));
 
-  // One sweep serves all parameters, those of the score and those of the code.
-  struct Parameter {
-    std::string name;
-    bool of_code;
-  };
-  std::vector<Parameter> parameters;
-  Tensors xs;
-  const auto want = [&](const std::string& name, const Tensor& parameter, bool of_code) {
-    parameters.push_back({name, of_code});
-    xs.push_back(parameter);
-  };
-  for (const auto& [name, parameter] : theta) want(name, parameter, false);
-  for (const auto& [name, parameter] : phi) want(name, parameter, true);
-  want("(gain)", delta, true);
-  Sums sums;
-  for (int64_t i = 0; i < n; ++i) {
-    quadrature::Grid grid(rule_for(d + m), d + m, test.options(), 1e-15);
-    for (auto nodes = grid.next(8192); nodes.z.defined(); nodes = grid.next(8192)) {
-      const Tensor eps = narrow(nodes.z, 1, 0, d), eta = narrow(nodes.z, 1, d, d + m), codes = encoder.codes();
-      const Tensor xt = (alpha * select(x, 0, i) + sigma * eps).requires_grad(), c = select(codes, 0, i) + tau * eta;
-      const Tensor target = encoder.score(xt, c.tag("target_c"), codes.tag("target_w"), alpha, sigma);
-      const Tensor weights = nodes.weights * exp(select(encoder.data.log_probabilities(), 0, i));
-      const Named losses = losses_of({weights, eps, xt, score(net, xt, c.tag("net")), target}, sigma);
-      sums.add("loss", losses);
-      for (const char* loss : {"dsm", "esm", "ism", "c2"}) {
-        const std::vector<GradByPath> gs = grad_by_path(losses.at(loss), xs, {.allow_unused = true});
-        for (size_t k = 0; k < gs.size(); ++k) {
-          const auto& [name, of_code] = parameters[k];
-          sums.add(fmt::format("{}.{}.{}", of_code ? "grad_phi" : "grad_theta", loss, name), gs[k].total);
-          for (const char* path : {"net", "target_c", "target_w"})
-            if (of_code) sums.add(fmt::format("grad_phi.{}_{}.{}", loss, path, name), gs[k].along(path));
-        }
-      }
-    }
-  }
-  sums.into(values);
-  values.add("gain_derivative_c2", sums.at("grad_phi.c2.(gain)"));
+  std::vector<Differentiated> wanted = differentiated("grad_theta", theta);
+  for (const auto& [name, parameter] : phi) wanted.push_back({"grad_phi", name, parameter, Differentiated::joined});
+  wanted.push_back({"gain_derivative", "", delta});
+  const losses::Decomposition found =
+      losses::decompose([&](const Tensor& xt, const Tensor& c) { return score(net, xt, c); }, encoder,
+                        options_for(wanted, alpha, sigma, rule_for(x.extent(1) + encoder.codes().extent(1))));
+  add(values, found, wanted);
+  values.add("gain_derivative_c2", values.at("gain_derivative.c2").at(0));
 }
 
 }  // namespace conformance

@@ -1,10 +1,12 @@
 // theorem2_linear_gaussian: s = W x_t + V c + u, so that every loss is quadratic in the noise and few nodes are exact.
 #include <fmt/format.h>
 
+#include "autograd/graph/jacobian.h"
+#include "losses/closed_form.h"
 #include "losses/parametrisation.h"
 #include "losses/score_matching.h"
 #include "samplers/encoder.h"
-#include "tests/conformance/expectation.h"
+#include "tests/conformance/decomposed.h"
 #include "tests/conformance/kinds.h"
 
 namespace conformance {
@@ -48,6 +50,38 @@ void other_parametrisations(const Gaussian& p, const Named& theta, const Tensor&
   values.add("reparam_losses.v_half", loss(losses::Predicts::v));
 }
 
+namespace closed_form = losses::closed_form;
+
+void add(Values& values, const closed_form::Values& v) {
+  values.add("loss", {{"dsm", v.dsm}, {"esm", v.esm}, {"ism", v.ism}, {"c2", v.c2}, {"c3", v.c3}});
+}
+void add(Values& values, const closed_form::Shared& theta) {
+  for (const char* loss : {"dsm", "esm", "ism"})
+    values.add(fmt::format("grad_theta.{}", loss), {{"W", theta.w}, {"V", theta.v}, {"u", theta.u}});
+}
+
+// A second route by the library's decomposition, a third by its hand-written formulas.
+void other_routes(const Conditional& p, const Named& theta, const Tensor& c, double alpha, double sigma, Values& values) {
+  std::vector<Differentiated> wanted = differentiated("grad_theta", theta);
+  wanted.push_back({"grad_c", "", c, Differentiated::by_path});
+  add(values,
+      losses::decompose([&](const Tensor& xt, const Tensor& at) { return score(theta, xt, at); }, losses::Generated{c, p.at(c)},
+                        options_for(wanted, alpha, sigma, quadrature::gauss_hermite(2))),
+      wanted);
+
+  const auto covariance = [&](const Tensor& at) { return p.at(at).covariance(); };
+  const Tensor by_c = permute(jacobian([&](const Tensor& at) { return covariance(at); }, c), {2, 0, 1});
+  const closed_form::Generated exact =
+      closed_form::generated({theta.at("W"), theta.at("V"), theta.at("u")}, {p.a, p.b, c, covariance(c), by_c}, alpha, sigma);
+  add(values, exact.value);
+  add(values, exact.theta);
+  for (const char* loss : {"dsm", "ism"})
+    values.add(fmt::format("grad_c.{}", loss), {{"net", exact.net}, {"dist", exact.dsm_dist}, {"total", exact.dsm()}});
+  values.add("grad_c.esm", {{"net", exact.net}, {"dist", exact.esm_dist}, {"target", exact.esm_target}, {"total", exact.esm()}});
+  values.add("grad_c.c2.total", exact.c2);
+  values.add("grad_c.esm_detached_target.total", exact.net + exact.esm_dist);
+}
+
 }  // namespace
 
 void theorem2_direct(const Field& test, Values& values) {
@@ -69,6 +103,7 @@ void theorem2_direct(const Field& test, Values& values) {
   sums.paths(test, "grad_c", losses, c, {"net", "dist", "target"});
   sums.into(values);
   other_parametrisations(p.at(c), theta, c, alpha, sigma, values);
+  other_routes(p, theta, c, alpha, sigma, values);
 }
 
 void theorem2_phi(const Field& test, Values& values) {
@@ -117,6 +152,16 @@ void theorem2_linear_encoder(const Field& test, Values& values) {
   sums.add("grad_Phi.esm_net", esm.along("net"));
   sums.add("grad_Phi.esm_target_w_detached", esm.total - esm.along("target_w"));
   sums.into(values);
+
+  const closed_form::Encoder exact = closed_form::encoder({theta.at("W"), theta.at("V"), theta.at("u")}, sx, phi, tau, alpha, sigma);
+  add(values, exact.value);
+  add(values, exact.theta);
+  values.add("grad_Phi", {{"dsm", exact.dsm},
+                          {"ism", exact.dsm},
+                          {"c2", exact.c2},
+                          {"esm", exact.esm()},
+                          {"esm_net", exact.esm_net},
+                          {"esm_target_w_detached", exact.esm_net + exact.esm_target_c}});
 }
 
 }  // namespace conformance

@@ -1,4 +1,5 @@
 // theorem2_quadrature_mixture: a mixture whose weights, means and factors depend on c, and an MLP as score.
+#include "tests/conformance/decomposed.h"
 #include "tests/conformance/kinds.h"
 #include "tests/conformance/mixture.h"
 
@@ -44,6 +45,16 @@ void theorem2_mixture(const Field& test, Values& values) {
     sums.paths(test, "grad_c", losses, c, {"net", "dist", "target"});
   });
   sums.into(values);
+
+  std::vector<Differentiated> wanted = differentiated("grad_theta", theta);
+  wanted.push_back({"grad_c", "", c, Differentiated::by_path});
+  add(values,
+      losses::decompose(
+          [&](const Tensor& xt, const Tensor& at) {
+            return net(concat({xt, at}, 1));
+          },
+          losses::Generated{c, mixture_at(in, c)}, options_for(wanted, alpha, sigma, rule_for(q.dim()))),
+      wanted);
 }
 
 }  // namespace conformance
