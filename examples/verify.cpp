@@ -23,7 +23,7 @@ int main(int count, char** words) {
       app.add_option("--samples", plan.samples, "samples of a Monte-Carlo route")->check(CLI::Range(int64_t{4096}, int64_t{1} << 40));
   app.add_flag("--quick", plan.quick, "fewer samples, steps and images: seconds");
   app.add_option("--only", plan.only, "only checks whose name matches this pattern, such as 'gaussian*'");
-  app.add_option("--data", plan.data, "images for the last family: .npy, or IDX with or without .gz");
+  app.add_option("--data", plan.data, "images for the last family: .npy, or IDX with or without .gz")->check(CLI::ExistingFile);
   app.add_flag("--list", plan.list, "name the checks and stop");
   try {
     app.parse(count, words);
@@ -41,8 +41,8 @@ int main(int count, char** words) {
   try {
     if (!plan.list) fmt::print("{}\n", verify::machine(plan));
     size_t printed = 0;
-    for (const auto family :
-         {verify::gaussian, verify::mixture, verify::encoder, verify::unbiased, verify::corollary1, verify::headline, verify::flow}) {
+    for (const auto family : {verify::gaussian, verify::mixture, verify::encoder, verify::unbiased, verify::corollary1, verify::headline,
+                              verify::flow, verify::images}) {
       run.check(family);
       printed = verify::print(run, printed);
     }
