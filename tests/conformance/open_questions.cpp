@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "losses/optima.h"
 #include "losses/score_matching.h"
 #include "samplers/encoder.h"
 #include "tests/conformance/kinds.h"
@@ -13,6 +14,8 @@
 
 namespace conformance {
 namespace {
+
+namespace closed_form = losses::closed_form;
 
 Gaussian line(const Tensor& mean, const Tensor& variance) { return Gaussian::diagonal(reshape(mean, {1}), reshape(sqrt(variance), {1})); }
 
@@ -61,10 +64,18 @@ void frozen_gaussian(const Field& test, Values& values) {
   values.add("argmin_mu", reshape(minimise([&](const Tensor& mu) { return at(mu, scalar(v0, options)).at("esm"); }, start), {}));
   values.add("argmin_v_dsm", argmin(loss("dsm"), half_line()));
   values.add("argmin_v_esm", argmin(loss("esm"), half_line()));
+  const closed_form::FrozenScore solved{w, a, sigma};
+  values.add("argmin_v_dsm", solved.best_variance(0));
+  values.add("argmin_v_esm", solved.best_variance(1));
+  values.add("dsm_flow.dv_dt", solved.variance_rate(v0, 0));
+  values.add("dsm_flow.time_to_zero", solved.collapse_time(v0));
+  values.add("esm_flow_rhs_at_v0", solved.variance_rate(v0, 1));
   if (test.has("argmin_v_dsm_plus_gamma_c2")) {
     const Field gammas = test["argmin_v_dsm_plus_gamma_c2"];
-    for (const std::string& key : gammas.keys())
+    for (const std::string& key : gammas.keys()) {
       values.add("argmin_v_dsm_plus_gamma_c2." + key, argmin(loss("dsm", number_of(gammas, key)), half_line()));
+      values.add("argmin_v_dsm_plus_gamma_c2." + key, solved.best_variance(number_of(gammas, key)));
+    }
   }
   values.add("dsm_flow.dv_dt", -slope(loss("dsm"), v0));
   values.add("dsm_flow.time_to_zero", time_between(loss("dsm"), v0, 0));
@@ -94,6 +105,10 @@ void joint_gaussian(const Field& test, Values& values) {
   const double all = time_between(dsm, v0, 0);
   values.add("dsm_star", dsm(scalar(v0, options)));
   values.add("time_to_zero", all);
+  const closed_form::FollowingScore solved{sigma};
+  values.add("dsm_star", solved.dsm(v0));
+  values.add("time_to_zero", solved.collapse_time(v0));
+  values.add("v_at_half_time", solved.variance_at(0.5 * solved.collapse_time(v0), v0));
   values.add("v_at_half_time", root([&](double v) { return time_between(dsm, v0, v) - 0.5 * all; }, 0, v0));
   if (test.has("d_dv_dsm_plus_lambda_c2_amortised")) {
     const Field lambdas = test["d_dv_dsm_plus_lambda_c2_amortised"];
@@ -104,6 +119,7 @@ void joint_gaussian(const Field& test, Values& values) {
         return losses.at("dsm") + lambda * losses.at("c2");
       };
       values.add("d_dv_dsm_plus_lambda_c2_amortised." + key, slope(corrected, v0));
+      values.add("d_dv_dsm_plus_lambda_c2_amortised." + key, solved.slope(v0, lambda));
     }
   }
 }
@@ -122,6 +138,7 @@ void encoder_rate(const Field& test, Values& values) {
   const double k = argmin(with_rate(false), half_line());
   const Tensor best = scalar(k, test.options());
   values.add("dsm_optimal_snr_k", best);
+  values.add("dsm_optimal_snr_k", closed_form::LinearCode{mode.lambda, mode.sigma}.best_ratio(beta));
   values.add("dsm_optimal_value", with_rate(false)(best));
   values.add("posterior_variance_at_dsm_optimum", mode.posterior_variance(best));
   values.add("esm_corrected_optimal_snr_k", argmin(with_rate(true), half_line()));
@@ -154,6 +171,9 @@ void binary_encoder(const Field& test, Values& values) {
     values.add(row + "c2", c2);
     values.add(row + "dsm_star", dsm);
     values.add(row + "dc2_dphi", gradient(c2, phi));
+    const closed_form::BinaryCode solved{sigma, tau};
+    values.add(row + "c2", solved.c2(phi.item()));
+    values.add(row + "dc2_dphi", solved.c2_slope(phi.item()));
     // What x_t and c say together: their signal-to-noise ratios add up.
     values.add(row + "rho", reshape(1 / (sigma * sigma) + square(phi) / (tau * tau), {}));
   }
@@ -191,6 +211,10 @@ void waterfilling(const Field& test, Values& values) {
   values.add("dsm_star", best);
   values.add("uniform_k_dsm_star", uniform);
   values.add("multiplier_nu", nu);
+  const closed_form::WaterFilling solved = closed_form::water_filling(lambda, sigma, budget);
+  values.add("dsm_k", from(solved.ratios, test.options()));
+  values.add("dsm_star", solved.dsm);
+  values.add("multiplier_nu", solved.multiplier);
 }
 
 // The best p under a frozen mixture score sits at one point x: ell(x) = E 1/2 |s(x + sigma eps) + eps / sigma|^2.
