@@ -17,7 +17,7 @@ Tensor score_jacobian(const Score& score, const Tensor& points) {
   return stack(rows, 1);
 }
 
-const char* no_sampler = "the library has no samplers yet";
+const char* no_chain = "the library has no Langevin chains yet";
 
 }  // namespace
 
@@ -64,7 +64,7 @@ void example3(const Field& test, Values& values) {
   add("score", gradient(p.log_density(x), x));
   add("score_derivative", gradient(s, x));
   values.add("posterior_weights", flatten(p.posterior(x)));
-  for (const char* part : {"drift", "noise", "x1"}) values.unsupported(fmt::format("results.{}", part), no_sampler);
+  for (const char* part : {"drift", "noise", "x1"}) values.unsupported(fmt::format("results.{}", part), no_chain);
 }
 
 void practice2(const Field& test, Values& values) {
@@ -92,8 +92,8 @@ void practice3(const Field& test, Values& values) {
   sums.into(values);
 }
 
-void practice4(const Field&, Values& values) { values.unsupported("", no_sampler); }
-void halfplane_mass(const Field&, Values& values) { values.unsupported("", no_sampler); }
+void practice4(const Field&, Values& values) { values.unsupported("", no_chain); }
+void halfplane_mass(const Field&, Values& values) { values.unsupported("", "the library has no masses of half planes"); }
 
 // The density that the textbook misprints is the one of example 3, where the file has that.
 void errata(const Field& test, Values& values) {

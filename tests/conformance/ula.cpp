@@ -3,6 +3,6 @@
 
 namespace conformance {
 
-void sampling(const Field&, Values&) { throw Unsupported("the library has no samplers yet"); }
+void sampling(const Field&, Values&) { throw Unsupported("the library has no chains, flows and diagnostics yet"); }
 
 }  // namespace conformance
