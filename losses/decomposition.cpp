@@ -153,15 +153,15 @@ class Source {
 
 Tensor weighted(const Draws& draws, const Tensor& per_row) { return sum(draws.weight * per_row); }
 
-void check(const DecomposeOptions& o) {
-  if (o.samples < 0 || o.samples == 1) throw Error(Where::here(), "decompose: at least two samples are needed for a standard error");
-  if (o.block < 1) throw Error(Where::here(), fmt::format("decompose: blocks of {}", o.block));
-  if (o.samples == 0 && o.rule.nodes.empty()) throw Error(Where::here(), "decompose: neither samples nor a rule to integrate with");
+void check(const DecomposeOptions& o, Where at) {
+  if (o.samples < 0 || o.samples == 1) throw Error(at, "decompose: at least two samples are needed for a standard error");
+  if (o.block < 1) throw Error(at, fmt::format("decompose: blocks of {}", o.block));
+  if (o.samples == 0 && o.rule.nodes.empty()) throw Error(at, "decompose: neither samples nor a rule to integrate with");
   if (o.samples == 0 && o.trace == Trace::sliced)
-    throw Error(Where::here(), "decompose: random directions in an exact sum; take Trace::exact or Trace::none");
+    throw Error(at, "decompose: random directions in an exact sum; take Trace::exact or Trace::none");
 }
 
-Decomposition run(const ConditionalScore& score, const Plan& plan, const DecomposeOptions& o, const Key& key, bool distilled) {
+Decomposition run(const ConditionalScore& score, const Plan& plan, const DecomposeOptions& o, const Key& key, bool distilled, Where at) {
   const bool exact = o.samples == 0;
   Tensors wanted;
   for (const Wanted& group : o.wrt) wanted.insert(wanted.end(), group.tensors.begin(), group.tensors.end());
@@ -173,7 +173,7 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
     if (o.trace != Trace::none && !draws.xt.tracked()) draws.xt = draws.xt.requires_grad();
     const Tensor s = score(draws.xt, draws.c.defined() ? draws.c.tag("net") : Tensor{});
     if (s.shape() != draws.xt.shape())
-      throw Error(Where::here(), fmt::format("decompose: the score is {} at x_t of {}", to_string(s.shape()), to_string(draws.xt.shape())));
+      throw Error(at, fmt::format("decompose: the score is {} at x_t of {}", to_string(s.shape()), to_string(draws.xt.shape())));
 
     // dsm and c3 have the target t itself here, -eps / sigma, several for each x_t: a noise of -t at level 1 says the same.
     const Tensor noise_at_one = -draws.t;
@@ -203,7 +203,7 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
     ++out.blocks;
     out.samples += noise.z.extent(0);
     if (o.progress && !o.progress(source.progress())) {
-      if (exact) throw Error(Where::here(), "decompose: stopped before the exact sum was complete");
+      if (exact) throw Error(at, "decompose: stopped before the exact sum was complete");
       break;
     }
   }
@@ -224,9 +224,10 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
 }
 
 template <class Setup>
-Decomposition conditional(const ConditionalScore& score, const Setup& setup, const DecomposeOptions& o, const Key& key) {
-  check(o);
-  return run(score, plan(setup, {o.alpha, o.sigma}, o.samples == 0), o, key, false);
+Decomposition conditional(const ConditionalScore& score, const Setup& setup, const DecomposeOptions& o, const Key& key, Where at) {
+  const RecordingScope recording(true);
+  check(o, at);
+  return run(score, plan(setup, {o.alpha, o.sigma}, o.samples == 0, at), o, key, false, at);
 }
 
 }  // namespace
@@ -246,22 +247,26 @@ Gradient PathGradient::along(const std::string& path) const {
   return zero;
 }
 
-Decomposition decompose(const ConditionalScore& score, const Generated& setup, const DecomposeOptions& options, const Key& key) {
-  return conditional(score, setup, options, key);
+Decomposition decompose(const ConditionalScore& score, const Generated& setup, const DecomposeOptions& options, const Key& key, Where at) {
+  return conditional(score, setup, options, key, at);
 }
-Decomposition decompose(const ConditionalScore& score, const FreeCondition& setup, const DecomposeOptions& options, const Key& key) {
-  return conditional(score, setup, options, key);
+Decomposition decompose(const ConditionalScore& score, const FreeCondition& setup, const DecomposeOptions& options, const Key& key,
+                        Where at) {
+  return conditional(score, setup, options, key, at);
 }
-Decomposition decompose(const ConditionalScore& score, const LinearEncoder& setup, const DecomposeOptions& options, const Key& key) {
-  return conditional(score, setup, options, key);
+Decomposition decompose(const ConditionalScore& score, const LinearEncoder& setup, const DecomposeOptions& options, const Key& key,
+                        Where at) {
+  return conditional(score, setup, options, key, at);
 }
-Decomposition decompose(const ConditionalScore& score, const NoisyEncoder& setup, const DecomposeOptions& options, const Key& key) {
-  return conditional(score, setup, options, key);
+Decomposition decompose(const ConditionalScore& score, const NoisyEncoder& setup, const DecomposeOptions& options, const Key& key,
+                        Where at) {
+  return conditional(score, setup, options, key, at);
 }
-Decomposition decompose(const Score& score, const InputDistribution& setup, const DecomposeOptions& options, const Key& key) {
-  check(options);
+Decomposition decompose(const Score& score, const InputDistribution& setup, const DecomposeOptions& options, const Key& key, Where at) {
+  const RecordingScope recording(true);
+  check(options, at);
   const auto without_condition = [&](const Tensor& xt, const Tensor&) { return score(xt); };
-  return run(without_condition, plan(setup, {options.alpha, options.sigma}, options.samples == 0), options, key, true);
+  return run(without_condition, plan(setup, {options.alpha, options.sigma}, options.samples == 0, at), options, key, true, at);
 }
 
 }  // namespace scoregrad::losses

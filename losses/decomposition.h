@@ -88,23 +88,26 @@ using Score = std::function<Tensor(const Tensor& xt)>;
 /// Takes the denoising loss apart under one set-up. Exact integration wants rules whose product over all Gaussians in play can be summed:
 /// d dimensions for a generated x, m + d for a noisy encoder (times its data), d + m + d for a linear one. Throws Error on shapes that do
 /// not fit and where a gradient was asked for that Monte Carlo cannot give.
-Decomposition decompose(const ConditionalScore& score, const Generated& setup, const DecomposeOptions& options, const Key& key = Key(0));
-Decomposition decompose(const ConditionalScore& score, const FreeCondition& setup, const DecomposeOptions& options,
-                        const Key& key = Key(0));
-Decomposition decompose(const ConditionalScore& score, const LinearEncoder& setup, const DecomposeOptions& options,
-                        const Key& key = Key(0));
-Decomposition decompose(const ConditionalScore& score, const NoisyEncoder& setup, const DecomposeOptions& options, const Key& key = Key(0));
-Decomposition decompose(const Score& score, const InputDistribution& setup, const DecomposeOptions& options, const Key& key = Key(0));
+Decomposition decompose(const ConditionalScore& score, const Generated& setup, const DecomposeOptions& options, const Key& key = Key(0),
+                        Where at = Where::here());
+Decomposition decompose(const ConditionalScore& score, const FreeCondition& setup, const DecomposeOptions& options, const Key& key = Key(0),
+                        Where at = Where::here());
+Decomposition decompose(const ConditionalScore& score, const LinearEncoder& setup, const DecomposeOptions& options, const Key& key = Key(0),
+                        Where at = Where::here());
+Decomposition decompose(const ConditionalScore& score, const NoisyEncoder& setup, const DecomposeOptions& options, const Key& key = Key(0),
+                        Where at = Where::here());
+Decomposition decompose(const Score& score, const InputDistribution& setup, const DecomposeOptions& options, const Key& key = Key(0),
+                        Where at = Where::here());
 
 /// One decomposition for each noise level, with common random numbers: `score_at(sigma)` is the score at that level; options.sigma is
 /// ignored.
 template <class Setup, class ScoreAt>
 std::vector<Decomposition> decompose_over(const std::vector<double>& sigmas, const ScoreAt& score_at, const Setup& setup,
-                                          DecomposeOptions options, const Key& key = Key(0)) {
+                                          DecomposeOptions options, const Key& key = Key(0), Where at = Where::here()) {
   std::vector<Decomposition> out;
   for (double sigma : sigmas) {
     options.sigma = sigma;
-    out.push_back(decompose(score_at(sigma), setup, options, key));
+    out.push_back(decompose(score_at(sigma), setup, options, key, at));
   }
   return out;
 }

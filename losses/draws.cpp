@@ -65,13 +65,13 @@ Noised from_points(const FiniteData& p, const Noising& level, const Tensor& eps)
   return {exp(p.log_probabilities()), xt, unsqueeze(broadcast_to(-(eps / s), xt.shape()), -2)};
 }
 
-void check_fixed_weights(const FiniteData& p) {
+void check_fixed_weights(const FiniteData& p, Where at) {
   if (p.log_weights.tracked())
-    throw Error(Where::here(), "decompose: samples of a data set carry no gradient to its weights; leave samples at 0 for the exact sum");
+    throw Error(at, "decompose: samples of a data set carry no gradient to its weights; leave samples at 0 for the exact sum");
 }
 
-Noised from_some_points(const FiniteData& p, const Noising& level, const Tensor& eps, const Key& key) {
-  check_fixed_weights(p);
+Noised from_some_points(const FiniteData& p, const Noising& level, const Tensor& eps, const Key& key, Where at) {
+  check_fixed_weights(p, at);
   const FiniteData data{select(p.points, 0, 0), p.log_weights.defined() ? select(p.log_weights, 0, 0) : Tensor{}};
   const Tensor index = data.sample_index(eps.extent(0), key), x = index_select(data.points, 0, index);
   const Tensor s = level.sigma.like(eps, 2), xt = level.alpha.like(eps, 2) * x + s * eps;
@@ -84,20 +84,21 @@ Noising on_path(const Noising& level, const char* label) { return {level.alpha.t
 Tensor rows(const Tensor& x, int64_t count) { return reshape(x, {count, x.extent(-1)}); }
 
 // A plan for a law with conditions c [j, m], or none.
-Plan plan_law(const Batch& law, const Tensor& c, const Noising& level, bool exact) {
+Plan plan_law(const Batch& law, const Tensor& c, const Noising& level, bool exact, Where at) {
   const bool points = std::holds_alternative<FiniteData>(law);
   const Tensor& centres = points ? std::get<FiniteData>(law).points : std::get<Mixture>(law).means;
   const int64_t j = centres.extent(0), k = points && !exact ? 1 : centres.extent(1), d = centres.extent(2);
   if (c.defined() && (c.rank() != 2 || c.extent(0) != j))
-    throw Error(Where::here(), fmt::format("decompose: conditions of shape {} for a batch of {} laws", to_string(c.shape()), j));
-  if (points && !exact && j > 1) throw Error(Where::here(), "decompose: cannot sample from a batch of data sets");
+    throw Error(at, fmt::format("decompose: conditions of shape {} for a batch of {} laws", to_string(c.shape()), j));
+  if (points && !exact && j > 1) throw Error(at, "decompose: cannot sample from a batch of data sets");
   const auto draw = [=](const Nodes& noise, const Key& key) {
-    const Noising at = on_path(level, "dist"), inside = on_path(level, "target");
+    const CallerScope scope(at);
+    const Noising outside = on_path(level, "dist"), inside = on_path(level, "target");
     const auto noised = [&]() -> Noised {
       if (const Mixture* m = std::get_if<Mixture>(&law))
-        return exact ? backwards(m->tagged("dist"), at, noise.z) : as_they_arise(m->tagged("dist"), at, noise.z);
+        return exact ? backwards(m->tagged("dist"), outside, noise.z) : as_they_arise(m->tagged("dist"), outside, noise.z);
       const FiniteData p = std::get<FiniteData>(law).tagged("dist");
-      return exact ? from_points(p, at, noise.z) : from_some_points(p, at, noise.z, key);
+      return exact ? from_points(p, outside, noise.z) : from_some_points(p, outside, noise.z, key, at);
     }();
     const int64_t q = noise.z.extent(0), n = j * k * q;
     Draws out;
@@ -113,35 +114,38 @@ Plan plan_law(const Batch& law, const Tensor& c, const Noising& level, bool exac
   return {d, points || exact ? d : 2 * d, j * k, like(centres), draw};
 }
 
-void check_single_level(const Noising& level) {
+void check_single_level(const Noising& level, Where at) {
   if (!level.alpha.is_single() || !level.sigma.is_single())
-    throw Error(Where::here(), "decompose: an encoder takes one noise level, a number or a 0-d tensor");
+    throw Error(at, "decompose: an encoder takes one noise level, a number or a 0-d tensor");
 }
 
 }  // namespace
 
-Plan plan(const Generated& setup, const Noising& level, bool exact) {
-  return plan_law(batch(setup.law), leading(setup.c, 2), level, exact);
+Plan plan(const Generated& setup, const Noising& level, bool exact, Where at) {
+  return plan_law(batch(setup.law), leading(setup.c, 2), level, exact, at);
 }
 
-Plan plan(const FreeCondition& setup, const Noising& level, bool exact) {
+Plan plan(const FreeCondition& setup, const Noising& level, bool exact, Where at) {
   const Law fixed = std::visit([](const auto& l) -> Law { return l.detached(); }, setup.law);
-  return plan_law(batch(fixed), leading(setup.c, 2), level, exact);
+  return plan_law(batch(fixed), leading(setup.c, 2), level, exact, at);
 }
 
-Plan plan(const InputDistribution& setup, const Noising& level, bool exact) { return plan_law(batch(setup.law), {}, level, exact); }
+Plan plan(const InputDistribution& setup, const Noising& level, bool exact, Where at) {
+  return plan_law(batch(setup.law), {}, level, exact, at);
+}
 
-Plan plan(const LinearEncoder& setup, const Noising& level, bool) {
-  check_single_level(level);
+Plan plan(const LinearEncoder& setup, const Noising& level, bool, Where at) {
+  check_single_level(level, at);
   const int64_t d = setup.data.dim(), m = setup.matrix().extent(0);
   const auto draw = [=](const Nodes& noise, const Key&) {
-    const Noising at = on_path(level, "dist"), inside = on_path(level, "target");
+    const CallerScope scope(at);
+    const Noising outside = on_path(level, "dist"), inside = on_path(level, "target");
     const Tensor x = setup.data.tagged("dist").at(narrow(noise.z, 1, 0, d));
     const Tensor eta = narrow(noise.z, 1, d, d + m), eps = narrow(noise.z, 1, d + m, d + m + d);
-    const Tensor s = at.sigma.like(x);
+    const Tensor s = outside.sigma.like(x);
     Draws out;
     out.weight = noise.weights;
-    out.xt = at.alpha.like(x) * x + s * eps;
+    out.xt = outside.alpha.like(x) * x + s * eps;
     out.t = unsqueeze(-(eps / s), 1);
     out.c = matmul(x, transpose(setup.matrix())) + setup.tau.like(x) * eta;
     out.target = setup.tagged("target_w").score(out.xt, out.c.tag("target_c"), inside.alpha, inside.sigma);
@@ -150,17 +154,18 @@ Plan plan(const LinearEncoder& setup, const Noising& level, bool) {
   return {d, d + m + d, 1, like(setup.data.mean), draw};
 }
 
-Plan plan(const NoisyEncoder& setup, const Noising& level, bool exact) {
-  check_single_level(level);
-  if (!exact) check_fixed_weights(setup.data);
+Plan plan(const NoisyEncoder& setup, const Noising& level, bool exact, Where at) {
+  check_single_level(level, at);
+  if (!exact) check_fixed_weights(setup.data, at);
   const Tensor codes = setup.codes();
   const int64_t n = setup.data.count(), d = setup.data.dim(), m = codes.extent(-1);
   if (codes.rank() != 2 || codes.extent(0) != n)
-    throw Error(Where::here(), fmt::format("NoisyEncoder: {} data became codes of shape {}", n, to_string(codes.shape())));
+    throw Error(at, fmt::format("NoisyEncoder: {} data became codes of shape {}", n, to_string(codes.shape())));
   const auto draw = [=](const Nodes& noise, const Key& key) {
-    const Noising at = on_path(level, "dist"), inside = on_path(level, "target");
+    const CallerScope scope(at);
+    const Noising outside = on_path(level, "dist"), inside = on_path(level, "target");
     const Tensor eta = narrow(noise.z, 1, 0, m), eps = narrow(noise.z, 1, m, m + d), &points = setup.data.points;
-    const Tensor s = at.sigma.like(eps), a = at.alpha.like(eps), tau = setup.tau.like(eps);
+    const Tensor s = outside.sigma.like(eps), a = outside.alpha.like(eps), tau = setup.tau.like(eps);
     const int64_t q = eps.extent(0);
     Draws out;
     if (exact) {

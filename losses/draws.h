@@ -31,10 +31,11 @@ struct Plan {
 };
 /// Monte Carlo draws x, then x_t, as they arise. The exact plans have one row for each component or datum, and for Gaussian components draw
 /// x_t first and then, exactly in the second moments, x given x_t.
-Plan plan(const Generated& setup, const Noising& level, bool exact);
-Plan plan(const FreeCondition& setup, const Noising& level, bool exact);
-Plan plan(const InputDistribution& setup, const Noising& level, bool exact);
-Plan plan(const LinearEncoder& setup, const Noising& level, bool exact);
-Plan plan(const NoisyEncoder& setup, const Noising& level, bool exact);
+/// `at` is the line that asked, for messages and for the nodes of the draws.
+Plan plan(const Generated& setup, const Noising& level, bool exact, Where at);
+Plan plan(const FreeCondition& setup, const Noising& level, bool exact, Where at);
+Plan plan(const InputDistribution& setup, const Noising& level, bool exact, Where at);
+Plan plan(const LinearEncoder& setup, const Noising& level, bool exact, Where at);
+Plan plan(const NoisyEncoder& setup, const Noising& level, bool exact, Where at);
 
 }  // namespace scoregrad::losses

@@ -61,9 +61,9 @@ double BinaryCode::c2_slope(double phi) const {
   return by_rho / (2 * s2 * s2) * 2 * phi / square(tau);
 }
 
-WaterFilling water_filling(const std::vector<double>& lambdas, double sigma, double total_ratio) {
+WaterFilling water_filling(const std::vector<double>& lambdas, double sigma, double total_ratio, Where at) {
   if (lambdas.empty() || !(total_ratio >= 0))
-    throw Error(Where::here(), fmt::format("water_filling: a total of {} over {} modes", total_ratio, lambdas.size()));
+    throw Error(at, fmt::format("water_filling: a total of {} over {} modes", total_ratio, lambdas.size()));
   const auto ratio = [&](double lambda, double nu) { return std::max(0.0, (std::sqrt(lambda / (2 * nu)) - lambda) / (sigma * sigma) - 1); };
   const auto sum_at = [&](double log_nu) {
     double total = 0;

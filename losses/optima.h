@@ -3,6 +3,8 @@
 #pragma once
 #include <vector>
 
+#include "autograd/backend/where.h"
+
 namespace scoregrad::losses::closed_form {
 
 /// p = N(mu, v) in one dimension under the frozen score s(x) = -w (x - a).
@@ -55,6 +57,6 @@ struct WaterFilling {
   double multiplier = 0;  ///< nu
   double dsm = 0;         ///< the sum at the optimum
 };
-WaterFilling water_filling(const std::vector<double>& lambdas, double sigma, double total_ratio);
+WaterFilling water_filling(const std::vector<double>& lambdas, double sigma, double total_ratio, Where at = Where::here());
 
 }  // namespace scoregrad::losses::closed_form

@@ -10,7 +10,8 @@ struct Levels {
 
 }  // namespace
 
-Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level) {
+Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level, Where at) {
+  const CallerScope scope(at);
   const Levels l(level, xt);
   switch (what) {
     case Predicts::score:
@@ -24,7 +25,8 @@ Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level&
   }
 }
 
-Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, const Level& level) {
+Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, const Level& level, Where at) {
+  const CallerScope scope(at);
   const Levels l(level, xt);
   switch (what) {
     case Predicts::score:
@@ -38,7 +40,8 @@ Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, cons
   }
 }
 
-Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level& level) {
+Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level& level, Where at) {
+  const CallerScope scope(at);
   const Levels l(level, x);
   switch (what) {
     case Predicts::score:
@@ -52,7 +55,8 @@ Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level&
   }
 }
 
-Tensor denoising(Predicts what, const Tensor& predicted, const Tensor& x, const Tensor& eps, const Level& level) {
+Tensor denoising(Predicts what, const Tensor& predicted, const Tensor& x, const Tensor& eps, const Level& level, Where at) {
+  const CallerScope scope(at);
   return 0.5 * sum(square(predicted - target_of(what, x, eps, level)), {-1});
 }
 

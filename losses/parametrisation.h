@@ -19,13 +19,13 @@ struct Level {
 };
 
 /// The prediction that a score amounts to.   s, x_t [.., d] -> [.., d]
-Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level);
+Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level, Where at = Where::here());
 /// The score that a prediction amounts to: the inverse of `prediction`.
-Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, const Level& level);
+Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, const Level& level, Where at = Where::here());
 /// What the prediction is compared with.   x, eps [.., d] -> [.., d]
-Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level& level);
+Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level& level, Where at = Where::here());
 /// 1/2 |predicted - target|^2.   [.., d] -> [..]
-Tensor denoising(Predicts what, const Tensor& predicted, const Tensor& x, const Tensor& eps, const Level& level);
+Tensor denoising(Predicts what, const Tensor& predicted, const Tensor& x, const Tensor& eps, const Level& level, Where at = Where::here());
 /// The factor by which `denoising` exceeds `dsm` of the same score; divide by it to make them equal.
 double factor(Predicts what, double alpha, double sigma);
 

@@ -42,15 +42,37 @@ Tensor sliced(const char* op, const Tensor& s, const Tensor& xt, const Tensor& v
 
 }  // namespace
 
-Tensor esm(const Tensor& s, const Tensor& target) { return half_square(s - target); }
-Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma) { return half_square(s + scaled(eps, sigma)); }
-Tensor ism(const Tensor& s, const Tensor& xt, Where at) { return half_square(s) + divergence(s, xt, at); }
-Tensor ssm(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) { return sliced("ssm", s, xt, v, true, at); }
-Tensor ssm_vr(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) { return sliced("ssm_vr", s, xt, v, false, at); }
-Tensor c2(const Tensor& target) { return half_square(target); }
-Tensor c3(const Tensor& eps, const Number& sigma) { return half_square(scaled(eps, sigma)); }
+Tensor esm(const Tensor& s, const Tensor& target, Where at) {
+  const CallerScope scope(at);
+  return half_square(s - target);
+}
+Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at) {
+  const CallerScope scope(at);
+  return half_square(s + scaled(eps, sigma));
+}
+Tensor ism(const Tensor& s, const Tensor& xt, Where at) {
+  const CallerScope scope(at);
+  return half_square(s) + divergence(s, xt, at);
+}
+Tensor ssm(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) {
+  const CallerScope scope(at);
+  return sliced("ssm", s, xt, v, true, at);
+}
+Tensor ssm_vr(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) {
+  const CallerScope scope(at);
+  return sliced("ssm_vr", s, xt, v, false, at);
+}
+Tensor c2(const Tensor& target, Where at) {
+  const CallerScope scope(at);
+  return half_square(target);
+}
+Tensor c3(const Tensor& eps, const Number& sigma, Where at) {
+  const CallerScope scope(at);
+  return half_square(scaled(eps, sigma));
+}
 
 Tensor divergence(const Tensor& s, const Tensor& xt, Where at) {
+  const CallerScope scope(at);
   check_rows("divergence", s, xt, at);
   const Tensor identity = eye(s.extent(-1), like(s));
   Tensor total;
@@ -62,9 +84,13 @@ Tensor divergence(const Tensor& s, const Tensor& xt, Where at) {
   return total;
 }
 
-Tensor sds(const Tensor& s, const Tensor& eps, const Number& sigma, const Tensor& xt) {
+Tensor sds(const Tensor& s, const Tensor& eps, const Number& sigma, const Tensor& xt, Where at) {
+  const CallerScope scope(at);
   return -dot((s + scaled(eps, sigma)).detach(), xt);
 }
-Tensor vsd(const Tensor& s, const Tensor& target, const Tensor& xt) { return -dot((s - target).detach(), xt); }
+Tensor vsd(const Tensor& s, const Tensor& target, const Tensor& xt, Where at) {
+  const CallerScope scope(at);
+  return -dot((s - target).detach(), xt);
+}
 
 }  // namespace scoregrad::losses

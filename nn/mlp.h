@@ -19,9 +19,9 @@ struct MLP {
   MLP() = default;
   MLP(std::vector<Linear> layers_, Activation activation_) : layers(std::move(layers_)), activation(activation_) {}
   /// Layers of the given widths, input and output included.
-  MLP(const std::vector<int64_t>& widths, Activation activation_, const Key& key, Options options = {});
+  MLP(const std::vector<int64_t>& widths, Activation activation_, const Key& key, Options options = {}, Where at = Where::here());
 
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Where at = Where::here()) const;
   static void fields(auto& m, auto visit) { visit("layers", m.layers); }
 };
 

@@ -24,14 +24,14 @@ struct LinearEncoder {
     Tensor offset;      ///< mean - K Phi mean   [d]
     Tensor covariance;  ///< P = S - K Phi S   [d, d]
   };
-  Posterior posterior() const;
+  Posterior posterior(Where at = Where::here()) const;
   /// Phi as a matrix.   [m, d]
-  Tensor matrix() const;
-  Joint sample(int64_t n, const Key& key) const;
+  Tensor matrix(Where at = Where::here()) const;
+  Joint sample(int64_t n, const Key& key, Where at = Where::here()) const;
   /// s*(x_t, c) = -(alpha^2 P + sigma^2 I)^-1 (x_t - alpha E[x | c]).   x_t [n, d], c [n, m] -> [n, d]
-  Tensor score(const Tensor& xt, const Tensor& c, const Number& alpha, const Number& sigma) const;
+  Tensor score(const Tensor& xt, const Tensor& c, const Number& alpha, const Number& sigma, Where at = Where::here()) const;
   /// The same encoder with data, gain and tau on a named path (Tensor::tag).
-  LinearEncoder tagged(const std::string& label) const;
+  LinearEncoder tagged(const std::string& label, Where at = Where::here()) const;
 };
 
 /// x from a finite data set, c = f(x) + tau eta: exact at O(n) a point. tau = 0 keeps the points whose code is nearest to c, which is exact
@@ -43,13 +43,15 @@ struct NoisyEncoder {
 
   /// f(points): compute them once and hand them to the functions below.   [n, m]
   Tensor codes() const { return encode(data.points); }
-  Joint sample(int64_t n, const Key& key) const;
+  Joint sample(int64_t n, const Key& key, Where at = Where::here()) const;
   /// log p(x_i | c), up to a term in c alone.   c [N, m], codes [n, m] -> [N, n]
-  Tensor log_weights(const Tensor& c, const Tensor& codes) const;
+  Tensor log_weights(const Tensor& c, const Tensor& codes, Where at = Where::here()) const;
   /// p(x_i | x_t, c).   x_t [N, d], c [N, m], codes [n, m] -> [N, n]
-  Tensor posterior(const Tensor& xt, const Tensor& c, const Tensor& codes, const Number& alpha, const Number& sigma) const;
+  Tensor posterior(const Tensor& xt, const Tensor& c, const Tensor& codes, const Number& alpha, const Number& sigma,
+                   Where at = Where::here()) const;
   /// s*(x_t, c) = (alpha E[x | x_t, c] - x_t) / sigma^2.   x_t [N, d], c [N, m], codes [n, m] -> [N, d]
-  Tensor score(const Tensor& xt, const Tensor& c, const Tensor& codes, const Number& alpha, const Number& sigma) const;
+  Tensor score(const Tensor& xt, const Tensor& c, const Tensor& codes, const Number& alpha, const Number& sigma,
+               Where at = Where::here()) const;
 };
 
 }  // namespace scoregrad

@@ -10,16 +10,16 @@
 namespace scoregrad {
 namespace {
 
-Tensor tagged_if(const Tensor& t, const std::string& label) { return t.defined() ? t.tag(label) : t; }
+Tensor tagged_if(const Tensor& t, const std::string& label, Where at) { return t.defined() ? t.tag(label, at) : t; }
 Tensor detached_if(const Tensor& t) { return t.defined() ? t.detach() : t; }
 
 // log p_i + log N(x; points_i, spread^2 I) up to a term in x alone.   [.., N, n]
-Tensor logits(const FiniteData& p, const Tensor& x) {
+Tensor logits(const FiniteData& p, const Tensor& x, Where at) {
   if (!p.spread.defined())
-    throw Error(Where::here(), "FiniteData: points without spread have no density and no score; take noised(alpha, sigma) first");
+    throw Error(at, "FiniteData: points without spread have no density and no score; take noised(alpha, sigma) first");
   if (x.rank() < 2 || x.extent(-1) != p.dim())
-    throw Error(Where::here(), fmt::format("FiniteData: points of shape {} for a law in {} dimensions; shape them [n, {}]",
-                                           to_string(x.shape()), p.dim(), p.dim()));
+    throw Error(at, fmt::format("FiniteData: points of shape {} for a law in {} dimensions; shape them [n, {}]", to_string(x.shape()),
+                                p.dim(), p.dim()));
   return unsqueeze(p.log_probabilities(), -2) + log_kernel(x, p.points, p.spread);
 }
 
@@ -27,7 +27,8 @@ Tensor spread_for(const FiniteData& p, int rank) { return Number(p.spread).like(
 
 }  // namespace
 
-Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread) {
+Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread, Where at) {
+  const CallerScope scope(at);
   // Distances do not change with the origin; near the points' mean the squares below cancel least.
   const Tensor origin = mean(points, {-2}, true).detach();
   const Tensor y = x - origin, p = points - origin;
@@ -35,43 +36,52 @@ Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread) {
   return (matmul(y, transpose(p)) - 0.5 * unsqueeze(sum(square(p), {-1}), -2)) / variance;
 }
 
-Tensor FiniteData::log_probabilities() const {
-  if (log_weights.defined()) return log_softmax(log_weights, -1);
+Tensor FiniteData::log_probabilities(Where at) const {
+  if (log_weights.defined()) return log_softmax(Operand(log_weights, at.file, at.line), -1);
   Shape shape = points.shape();
   shape.rank -= 1;
-  return full(shape, -std::log(static_cast<double>(count())), like(points));
+  return full(shape, -std::log(static_cast<double>(count())), like(points), at);
 }
 
-Tensor FiniteData::sample_index(int64_t n, const Key& key) const {
+Tensor FiniteData::sample_index(int64_t n, const Key& key, Where at) const {
   if (points.rank() != 2)
-    throw Error(Where::here(), fmt::format("FiniteData: cannot sample from a batch of data sets of shape {}", to_string(points.shape())));
+    throw Error(at, fmt::format("FiniteData: cannot sample from a batch of data sets of shape {}", to_string(points.shape())));
   if (log_weights.defined()) return categorical(log_weights, n, key);
-  return integers(0, count(), {n}, key, points.device());
+  return integers(0, count(), {n}, key, points.device(), at);
 }
 
-Tensor FiniteData::sample(int64_t n, const Key& key) const {
-  const Tensor x = index_select(points, 0, sample_index(n, key.fold("point")));
+Tensor FiniteData::sample(int64_t n, const Key& key, Where at) const {
+  const CallerScope scope(at);
+  const Tensor x = index_select(points, 0, sample_index(n, key.fold("point"), at));
   return spread.defined() ? x + spread * normal(x.shape(), key.fold("normal"), like(x)) : x;
 }
 
-Tensor FiniteData::log_density(const Tensor& x) const {
-  const Tensor l = logits(*this, x), s = spread_for(*this, points.rank() - 1);
+Tensor FiniteData::log_density(const Tensor& x, Where at) const {
+  const CallerScope scope(at);
+  const Tensor l = logits(*this, x, at), s = spread_for(*this, points.rank() - 1);
   const Tensor origin = mean(points, {-2}, true).detach();
   const double half_d = 0.5 * static_cast<double>(dim());
   return logsumexp(l, {-1}) - 0.5 * sum(square(x - origin), {-1}) / square(s) - half_d * log(2 * std::numbers::pi * square(s));
 }
 
-Tensor FiniteData::score(const Tensor& x) const { return (matmul(posterior(x), points) - x) / square(spread_for(*this, points.rank())); }
-Tensor FiniteData::posterior(const Tensor& x) const { return softmax(logits(*this, x), -1); }
+Tensor FiniteData::score(const Tensor& x, Where at) const {
+  const CallerScope scope(at);
+  return (matmul(posterior(x, at), points) - x) / square(spread_for(*this, points.rank()));
+}
+Tensor FiniteData::posterior(const Tensor& x, Where at) const {
+  const CallerScope scope(at);
+  return softmax(logits(*this, x, at), -1);
+}
 
-FiniteData FiniteData::noised(const Number& alpha, const Number& sigma) const {
+FiniteData FiniteData::noised(const Number& alpha, const Number& sigma, Where at) const {
+  const CallerScope scope(at);
   const Tensor s = sigma.like(points);
   const Tensor wider = spread.defined() ? sqrt(square(alpha.like(points) * spread) + square(s)) : s;
   return {alpha.like(points, points.rank()) * points, log_weights, wider};
 }
 
-FiniteData FiniteData::tagged(const std::string& label) const {
-  return {points.tag(label), tagged_if(log_weights, label), tagged_if(spread, label)};
+FiniteData FiniteData::tagged(const std::string& label, Where at) const {
+  return {points.tag(label, at), tagged_if(log_weights, label, at), tagged_if(spread, label, at)};
 }
 FiniteData FiniteData::detached() const { return {points.detach(), detached_if(log_weights), detached_if(spread)}; }
 

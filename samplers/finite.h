@@ -13,25 +13,25 @@ struct FiniteData {
   int64_t dim() const { return points.extent(-1); }
   int64_t count() const { return points.extent(-2); }
   /// log p_i, normalised.   [.., n]
-  Tensor log_probabilities() const;
+  Tensor log_probabilities(Where at = Where::here()) const;
   /// Points drawn with their probabilities, plus spread times noise; no gradient reaches the weights. Throws Error for a batch.   [n, d]
-  Tensor sample(int64_t n, const Key& key) const;
+  Tensor sample(int64_t n, const Key& key, Where at = Where::here()) const;
   /// n indices drawn with the points' probabilities, int64; throws Error for a batch.   [n]
-  Tensor sample_index(int64_t n, const Key& key) const;
+  Tensor sample_index(int64_t n, const Key& key, Where at = Where::here()) const;
   /// x [.., N, d] -> [.., N]
-  Tensor log_density(const Tensor& x) const;
+  Tensor log_density(const Tensor& x, Where at = Where::here()) const;
   /// (sum over i of p(i | x) points_i - x) / spread^2.   x [.., N, d] -> [.., N, d]
-  Tensor score(const Tensor& x) const;
+  Tensor score(const Tensor& x, Where at = Where::here()) const;
   /// p(i | x).   x [.., N, d] -> [.., N, n]
-  Tensor posterior(const Tensor& x) const;
+  Tensor posterior(const Tensor& x, Where at = Where::here()) const;
   /// The law of alpha x + sigma eps.
-  FiniteData noised(const Number& alpha, const Number& sigma) const;
+  FiniteData noised(const Number& alpha, const Number& sigma, Where at = Where::here()) const;
   /// The same law on a named path (Tensor::tag).
-  FiniteData tagged(const std::string& label) const;
+  FiniteData tagged(const std::string& label, Where at = Where::here()) const;
   FiniteData detached() const;
 };
 
 /// log N(x; points_i, spread^2 I) up to a term in x alone, as one matrix product.   x [.., N, d], points [.., n, d] -> [.., N, n]
-Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread);
+Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread, Where at = Where::here());
 
 }  // namespace scoregrad

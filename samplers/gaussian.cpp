@@ -12,10 +12,9 @@ const double log_two_pi = std::log(2 * std::numbers::pi);
 
 Tensor identity_like(const Tensor& x) { return eye(x.extent(-1), like(x)); }
 
-void check_points(const char* op, const Tensor& x, int64_t d) {
+void check_points(const char* op, const Tensor& x, int64_t d, Where at) {
   if (x.rank() < 2 || x.extent(-1) != d)
-    throw Error(Where::here(),
-                fmt::format("{}: points of shape {} for a law in {} dimensions; shape them [n, {}]", op, to_string(x.shape()), d, d));
+    throw Error(at, fmt::format("{}: points of shape {} for a law in {} dimensions; shape them [n, {}]", op, to_string(x.shape()), d, d));
 }
 
 // Rows of x as coordinates in which the law is standard normal, and the inverse of the factor that makes them so.
@@ -35,47 +34,59 @@ Tensor log_density_of(const Whitened& w) {
 
 }  // namespace
 
-Gaussian Gaussian::standard(int64_t d, Options options) { return {zeros({d}, options), eye(d, options)}; }
-Gaussian Gaussian::with_covariance(const Tensor& mean, const Tensor& covariance) { return {mean, cholesky(covariance)}; }
-Gaussian Gaussian::diagonal(const Tensor& mean, const Tensor& deviation) { return {mean, diag(deviation)}; }
+Gaussian Gaussian::standard(int64_t d, Options options, Where at) { return {zeros({d}, options, at), eye(d, options, at)}; }
+Gaussian Gaussian::with_covariance(const Tensor& mean, const Tensor& covariance, Where at) {
+  return {mean, cholesky(Operand(covariance, at.file, at.line))};
+}
+Gaussian Gaussian::diagonal(const Tensor& mean, const Tensor& deviation, Where at) {
+  return {mean, diag(Operand(deviation, at.file, at.line))};
+}
 
-Tensor Gaussian::covariance() const { return matmul(factor, transpose(factor)); }
+Tensor Gaussian::covariance(Where at) const {
+  const CallerScope scope(at);
+  return matmul(factor, transpose(factor));
+}
 
-Tensor Gaussian::at(const Tensor& z) const {
-  check_points("Gaussian::at", z, dim());
+Tensor Gaussian::at(const Tensor& z, Where line) const {
+  const CallerScope scope(line);
+  check_points("Gaussian::at", z, dim(), line);
   return unsqueeze(mean, -2) + matmul(z, transpose(factor));
 }
 
-Tensor Gaussian::sample(int64_t n, const Key& key) const {
+Tensor Gaussian::sample(int64_t n, const Key& key, Where line) const {
   Shape shape = mean.shape();
   shape[shape.rank - 1] = n;
   shape.push_back(dim());
-  return at(normal(shape, key, like(mean)));
+  return at(normal(shape, key, like(mean), 0, line), line);
 }
 
-Tensor Gaussian::log_density(const Tensor& x) const {
-  check_points("Gaussian::log_density", x, dim());
+Tensor Gaussian::log_density(const Tensor& x, Where line) const {
+  const CallerScope scope(line);
+  check_points("Gaussian::log_density", x, dim(), line);
   return log_density_of(whiten(*this, x));
 }
 
-Tensor Gaussian::score(const Tensor& x) const {
-  check_points("Gaussian::score", x, dim());
+Tensor Gaussian::score(const Tensor& x, Where line) const {
+  const CallerScope scope(line);
+  check_points("Gaussian::score", x, dim(), line);
   const Whitened w = whiten(*this, x);
   return -matmul(w.rows, w.whitener);
 }
 
-DensityAndScore Gaussian::evaluate(const Tensor& x) const {
-  check_points("Gaussian::evaluate", x, dim());
+DensityAndScore Gaussian::evaluate(const Tensor& x, Where line) const {
+  const CallerScope scope(line);
+  check_points("Gaussian::evaluate", x, dim(), line);
   const Whitened w = whiten(*this, x);
   return {log_density_of(w), -matmul(w.rows, w.whitener)};
 }
 
-Gaussian Gaussian::noised(const Number& alpha, const Number& sigma) const {
+Gaussian Gaussian::noised(const Number& alpha, const Number& sigma, Where line) const {
+  const CallerScope scope(line);
   const Tensor a = alpha.like(mean, factor.rank()), s = sigma.like(mean, factor.rank());
-  return with_covariance(alpha.like(mean, mean.rank()) * mean, square(a) * covariance() + square(s) * identity_like(factor));
+  return with_covariance(alpha.like(mean, mean.rank()) * mean, square(a) * covariance() + square(s) * identity_like(factor), line);
 }
 
-Gaussian Gaussian::tagged(const std::string& label) const { return {mean.tag(label), factor.tag(label)}; }
+Gaussian Gaussian::tagged(const std::string& label, Where line) const { return {mean.tag(label, line), factor.tag(label, line)}; }
 Gaussian Gaussian::detached() const { return {mean.detach(), factor.detach()}; }
 
 }  // namespace scoregrad

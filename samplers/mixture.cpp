@@ -1,13 +1,18 @@
 #include "samplers/mixture.h"
 
+#include <fmt/format.h>
+
 #include "samplers/categorical.h"
 
 namespace scoregrad {
 namespace {
 
 // Per component: log w_k + log N_k(x) [.., K, n] and the score [.., K, n, d].
-DensityAndScore joint(const Mixture& m, const Tensor& x) {
-  DensityAndScore each = m.components().evaluate(unsqueeze(x, -3));
+DensityAndScore joint(const Mixture& m, const Tensor& x, Where at) {
+  if (x.rank() < 2)
+    throw Error(at, fmt::format("Mixture: points of shape {} for a law in {} dimensions; shape them [n, {}]", to_string(x.shape()), m.dim(),
+                                m.dim()));
+  DensityAndScore each = m.components().evaluate(unsqueeze(x, -3), at);
   each.log_density = each.log_density + unsqueeze(m.log_probabilities(), -1);
   return each;
 }
@@ -15,30 +20,44 @@ Tensor averaged(const DensityAndScore& each) { return sum(unsqueeze(softmax(each
 
 }  // namespace
 
-Tensor Mixture::sample(int64_t n, const Key& key) const {
-  const Tensor each = components().sample(n, key.fold("normal"));           // [.., K, n, d]
+Tensor Mixture::sample(int64_t n, const Key& key, Where at) const {
+  const CallerScope scope(at);
+  const Tensor each = components().sample(n, key.fold("normal"), at);       // [.., K, n, d]
   const Tensor index = categorical(log_weights, n, key.fold("component"));  // [.., n]
   const Tensor chosen = one_hot(index, count(), means.dtype());             // [.., n, K]
   return sum(unsqueeze(transpose(chosen), -1) * each, {-3});
 }
 
-Tensor Mixture::log_density(const Tensor& x) const { return logsumexp(joint(*this, x).log_density, {-2}); }
-Tensor Mixture::score(const Tensor& x) const { return averaged(joint(*this, x)); }
-DensityAndScore Mixture::evaluate(const Tensor& x) const {
-  const DensityAndScore each = joint(*this, x);
+Tensor Mixture::log_density(const Tensor& x, Where at) const {
+  const CallerScope scope(at);
+  return logsumexp(joint(*this, x, at).log_density, {-2});
+}
+Tensor Mixture::score(const Tensor& x, Where at) const {
+  const CallerScope scope(at);
+  return averaged(joint(*this, x, at));
+}
+DensityAndScore Mixture::evaluate(const Tensor& x, Where at) const {
+  const CallerScope scope(at);
+  const DensityAndScore each = joint(*this, x, at);
   return {logsumexp(each.log_density, {-2}), averaged(each)};
 }
-Tensor Mixture::posterior(const Tensor& x) const { return transpose(softmax(joint(*this, x).log_density, -2)); }
+Tensor Mixture::posterior(const Tensor& x, Where at) const {
+  const CallerScope scope(at);
+  return transpose(softmax(joint(*this, x, at).log_density, -2));
+}
 
-Mixture Mixture::noised(const Number& alpha, const Number& sigma) const {
-  const Gaussian g = components().noised(alpha, sigma);
+Mixture Mixture::noised(const Number& alpha, const Number& sigma, Where at) const {
+  const Gaussian g = components().noised(alpha, sigma, at);
   return {log_weights, g.mean, g.factor};
 }
 
-Mixture Mixture::tagged(const std::string& label) const { return {log_weights.tag(label), means.tag(label), factors.tag(label)}; }
+Mixture Mixture::tagged(const std::string& label, Where at) const {
+  return {log_weights.tag(label, at), means.tag(label, at), factors.tag(label, at)};
+}
 Mixture Mixture::detached() const { return {log_weights.detach(), means.detach(), factors.detach()}; }
 
-Mixture as_mixture(const Gaussian& g) {
+Mixture as_mixture(const Gaussian& g, Where at) {
+  const CallerScope scope(at);
   Shape weights = g.mean.shape();
   weights[weights.rank - 1] = 1;
   return {zeros(weights, like(g.mean)), unsqueeze(g.mean, -2), unsqueeze(g.factor, -3)};

@@ -26,7 +26,7 @@ class Number {
     return reshape(t, s);
   }
   /// A tensor on the named path (Tensor::tag), a number unchanged.
-  Number tagged(const std::string& label) const { return is_number() ? *this : Number(tensor_.tag(label)); }
+  Number tagged(const std::string& label, Where at = Where::here()) const { return is_number() ? *this : Number(tensor_.tag(label, at)); }
   Number detached() const { return is_number() ? *this : Number(tensor_.detach()); }
 
  private:

@@ -31,8 +31,8 @@ Orthonormal orthonormal(int n, double x) {
 
 }  // namespace
 
-Rule trapezoid(double half_width, double step) {
-  if (!(half_width > 0) || !(step > 0)) throw Error(Where::here(), fmt::format("trapezoid: half width {} and step {}", half_width, step));
+Rule trapezoid(double half_width, double step, Where at) {
+  if (!(half_width > 0) || !(step > 0)) throw Error(at, fmt::format("trapezoid: half width {} and step {}", half_width, step));
   const int side = static_cast<int>(std::lround(half_width / step));
   Rule r;
   double total = 0;
@@ -46,9 +46,9 @@ Rule trapezoid(double half_width, double step) {
   return r;
 }
 
-Rule gauss_hermite(int count) {
+Rule gauss_hermite(int count, Where at) {
   // Beyond 350 nodes the outermost weights underflow and the polynomials overflow.
-  if (count < 1 || count > 350) throw Error(Where::here(), fmt::format("gauss_hermite: {} nodes, but 1 to 350 are possible", count));
+  if (count < 1 || count > 350) throw Error(at, fmt::format("gauss_hermite: {} nodes, but 1 to 350 are possible", count));
   Rule r;
   r.nodes.resize(static_cast<size_t>(count));
   r.weights.resize(static_cast<size_t>(count));

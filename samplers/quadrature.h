@@ -12,9 +12,9 @@ struct Rule {
 };
 /// Equally spaced nodes on [-half_width, half_width]. For an analytic integrand the error falls like exp(-2 pi y / step), y the distance of
 /// its nearest pole from the real line: better than Gauss-Hermite for networks and mixtures.
-Rule trapezoid(double half_width = 9, double step = 0.1);
+Rule trapezoid(double half_width = 9, double step = 0.1, Where at = Where::here());
 /// The rule that is exact for polynomials of degree up to 2 count - 1.
-Rule gauss_hermite(int count);
+Rule gauss_hermite(int count, Where at = Where::here());
 
 /// Nodes of a tensor product and their weights.
 struct Nodes {

@@ -267,6 +267,12 @@ TEST_CASE("a set-up or an option that cannot be right is refused") {
   CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = 0.7, .samples = 1}), Error);
   CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = 0.7, .trace = Trace::sliced}), Error);
   CHECK_THROWS_AS(decompose(conditional(net), Generated{from({1, 2}, {2, 1}, f64), law}, {.sigma = 0.7}), Error);
+  try {
+    decompose(conditional(net), Generated{c, law}, {.sigma = 0.7, .samples = -5});
+    FAIL("nothing was thrown");
+  } catch (const Error& e) {
+    CHECK(e.where().line == __LINE__ - 3);
+  }
   const auto narrow_score = [](const Tensor& xt, const Tensor&) { return sum(xt, {1}); };
   CHECK_THROWS_AS(decompose(narrow_score, Generated{c, law}, {.sigma = 0.7}), Error);
   const Tensor w = zeros({3}, f64).requires_grad();
@@ -311,4 +317,14 @@ TEST_CASE("sampled directions give the implicit loss within its error, float32 e
       decompose(conditional(net), setup, {.sigma = 0.7, .samples = 20000, .wrt = {{"c", c}}, .trace = Trace::sliced}, Key(8));
   CHECK(std::abs(sliced.ism.value.mean - exact.ism.value.mean) < 5 * sliced.ism.value.error);
   CHECK(std::abs(total(sliced.ism, "c") - total(exact.ism, "c")) < 5 * sliced.ism.gradient.at("c").total.error[0].item());
+}
+
+TEST_CASE("decompose differentiates even where the caller records nothing") {
+  const Tensor phi = scalar(0.8, f64).requires_grad();
+  const LinearEncoder q{.data = Gaussian::standard(1, f64), .gain = phi, .tau = 0.5};
+  const nn::MLP net = network(2, 1);
+  const auto run = [&] { return decompose(conditional(net), q, {.sigma = 0.7, .samples = 64, .wrt = {{"phi", phi}}}, Key(4)); };
+  const Decomposition recording = run();
+  const NoGrad guard;
+  CHECK(total(run().esm, "phi") == total(recording.esm, "phi"));
 }

@@ -98,3 +98,19 @@ TEST_CASE("points of the wrong shape are refused") {
   CHECK_THROWS_AS(law.score(from({1, 2, 3}, {1, 3}, f64)), Error);
   CHECK_THROWS_AS(law.log_density(from({1, 2}, f64)), Error);
 }
+
+TEST_CASE("a complaint names the caller's line, and so do the nodes of a score") {
+  int line = 0;
+  try {
+    line = __LINE__ + 1;
+    law.score(from({1, 2, 3}, {1, 3}, f64));
+    FAIL("nothing was thrown");
+  } catch (const Error& e) {
+    CHECK(e.where().line == line);
+    CHECK(std::string(e.what()).find("shape them [n, 2]") != std::string::npos);
+  }
+  const Tensor at = x.detach().requires_grad();
+  const Tensor s = law.score(at);
+  CHECK(s.node()->at.line == __LINE__ - 1);
+  CHECK(s.node()->operands()[0]->at.line == __LINE__ - 2);
+}
