@@ -50,7 +50,7 @@ OutputFile::~OutputFile() {
 }
 
 void OutputFile::write(const void* data, size_t bytes) {
-  if (std::fwrite(data, 1, bytes, file_) != bytes) refuse("cannot be written");
+  if (bytes != 0 && std::fwrite(data, 1, bytes, file_) != bytes) refuse("cannot be written");
 }
 
 void OutputFile::finish() {
