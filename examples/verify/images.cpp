@@ -187,7 +187,7 @@ void images(Run& run) {
   const auto by_dsm = once([&] { return train(run, data(), false); });
   const auto by_esm = once([&] { return train(run, data(), true); });
   run.statement("images/training",
-                "an encoder trained by DSM lowers tr Cov(x | x_t, c), which is to raise the score's norm; by ESM it does not")
+                "trained by DSM an encoder raises the score's norm, that is, it lowers C3 − C2, and further than trained by ESM")
       .from("C3 − C2 at the start, after ESM", q,
             [&] {
               return 100 * Values{by_dsm().mmse.front(), by_esm().mmse.back()};
@@ -197,9 +197,9 @@ void images(Run& run) {
       });
 
   run.figure("images/losses", [&] {
-    report::Figure f{.caption = fmt::format("{} images of {}: losses and the gain's gradient over σ, with standard errors",
-                                            data().extent(0), std::filesystem::path(path).filename().string()),
-                     .alt = "One row for each noise level."};
+    report::Figure f{.caption = fmt::format("{} images of {}: losses and gradients over σ; δ is the gain of the code", data().extent(0),
+                                            std::filesystem::path(path).filename().string()),
+                     .alt = "One row for each noise level, with standard errors. φ is the encoder's last layer."};
     f.data.head = {"σ", "DSM", "ESM", "C2", "C3", "|∇φ DSM|", "|∇φ ESM|", "|∇φ C2|", "dDSM/dδ", "dESM/dδ", "dC2/dδ"};
     const auto shown = [](double v, double e) { return fmt::format("{:.5g} ± {:.1g}", v, e); };
     for (size_t i = 0; i < levels.size(); ++i) {
@@ -216,11 +216,12 @@ void images(Run& run) {
     return f;
   });
   run.figure("images/norm", [&] {
-    report::LineChart chart{.caption = "Images: E‖s*‖² while an encoder is trained by each loss (σ = 4; it cannot exceed d/σ²)",
-                            .alt = "Trained by DSM the encoder raises the score's norm towards the bound, trained by ESM it does not.",
-                            .x_label = "training step",
-                            .y_label = "E‖s*‖²",
-                            .lines = {}};
+    report::LineChart chart{
+        .caption = "Images: E‖s*‖² while an encoder is trained by each loss (σ = 4; it cannot exceed d/σ²)",
+        .alt = "Trained by DSM the encoder raises the score's norm throughout; trained by ESM the norm comes to rest at a lower value.",
+        .x_label = "training step",
+        .y_label = "E‖s*‖²",
+        .lines = {}};
     for (const Training* t : {&by_dsm(), &by_esm()}) {
       report::Line line{t == &by_dsm() ? "DSM" : "ESM", t->step, t->mmse};
       for (double& y : line.y) y = static_cast<double>(data().extent(1)) / 16 - 2 * y;  // 2 C2 = 2 C3 - 2 (C3 - C2)

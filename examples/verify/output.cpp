@@ -72,6 +72,37 @@ std::string padded(const std::string& text, size_t width) {
   return text + std::string(columns + 2 < width ? width - columns : 2, ' ');
 }
 
+struct Counts {
+  int pass = 0, fail = 0, skip = 0;
+};
+// Of all statements, or of one family.
+Counts count(const Run& run, const std::string& family = "") {
+  Counts n;
+  for (const StatementRows& s : run.statements())
+    if (s.name.rfind(family, 0) == 0)
+      for (const Row& row : s.rows) {
+        const Verdict v = run.verdict(row);
+        ++(v == Verdict::pass ? n.pass : v == Verdict::fail ? n.fail : n.skip);
+      }
+  return n;
+}
+
+// One row a family: how many of its checks hold.
+report::Table verdicts(const Run& run) {
+  report::Table t{.head = {"", "family", "passed", "failed", "skipped"}, .rows = {}, .kinds = {}};
+  std::string last;
+  for (const StatementRows& s : run.statements()) {
+    const std::string family = s.name.substr(0, s.name.find('/') + 1);
+    const Counts n = count(run, family);
+    if (family == last || n.pass + n.fail + n.skip == 0) continue;
+    last = family;
+    t.kinds.push_back(n.fail ? "fail" : n.pass ? "pass" : "skip");
+    t.rows.push_back({t.kinds.back(), family.substr(0, family.size() - 1), fmt::format("{}", n.pass), fmt::format("{}", n.fail),
+                      fmt::format("{}", n.skip)});
+  }
+  return t;
+}
+
 std::string processor() {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);)
@@ -104,7 +135,7 @@ size_t print(const Run& run, size_t first) {
       const std::string routes = fmt::format("{} {} {}", row.reference, sign(row.relation), row.route);
       const Outcome* o = main_outcome(run, row);
       if (!o) {
-        fmt::print("        {}\n", routes);
+        fmt::print("        {:<44}  {}\n", row.name, routes);
         continue;
       }
       fmt::print("  {}  {}{}", word(run.verdict(row)), padded(routes, 58), padded(shown(o->found), 40));
@@ -121,21 +152,6 @@ size_t print(const Run& run, size_t first) {
   std::fflush(stdout);
   return all.size();
 }
-
-namespace {
-struct Counts {
-  int pass = 0, fail = 0, skip = 0;
-};
-Counts count(const Run& run) {
-  Counts n;
-  for (const StatementRows& s : run.statements())
-    for (const Row& row : s.rows) {
-      const Verdict v = run.verdict(row);
-      ++(v == Verdict::pass ? n.pass : v == Verdict::fail ? n.fail : n.skip);
-    }
-  return n;
-}
-}  // namespace
 
 std::string summary(const Run& run) {
   const Counts n = count(run);
@@ -208,6 +224,7 @@ void save_report(const Run& run, const std::string& path, const std::string& jso
       "mean "
       "square of the true score and C3 a constant. For the network's parameters both have the same gradient. For anything that shapes the "
       "law of the noised data given the condition they differ by −∇C2: DSM pays for a larger score.");
+  page.table(verdicts(run));
   for (const report::Figure& figure : run.figures()) page.figure(figure);
 
   page.heading("Every check");
