@@ -1,0 +1,19 @@
+// What a program may ask of the machine it runs on, and set: memory and threads.
+#pragma once
+#include "autograd/backend/contract.h"
+
+namespace scoregrad {
+
+/// Bytes that tensors and running kernels hold on a device: `live` now, `peak` at most since reset_peak_memory(), and `pooled`, which are
+/// free and kept for reuse. Throws Error for a device that is not there.
+MemoryUse memory(Device device = cpu, Where at = Where::here());
+/// Lets the next peak be counted from what is live now.
+void reset_peak_memory(Device device = cpu, Where at = Where::here());
+
+/// How many threads the CPU's kernels use when this thread calls them; 1 without OpenMP. Results do not depend on it.
+int threads();
+/// Sets that number for what this thread calls from now on (OMP_NUM_THREADS sets it for the program); without OpenMP it stays 1. Throws
+/// Error unless count is positive.
+void set_threads(int count, Where at = Where::here());
+
+}  // namespace scoregrad

@@ -1,0 +1,32 @@
+#include "autograd/backend/machine.h"
+
+#include "autograd/tensor/create.h"
+#include "scoregrad/config.h"
+#include "tests/catch.h"
+
+using namespace scoregrad;
+
+TEST_CASE("memory in use can be asked for: live, and the peak since it was reset") {
+  const int64_t before = memory().live;
+  reset_peak_memory();
+  {
+    const Tensor x = zeros({1000}, {float64});
+    CHECK(memory().live >= before + 8000);
+    CHECK(memory().live < before + 9000);  // the handle has its place in the pool too
+  }
+  CHECK(memory().live == before);
+  CHECK(memory().peak >= before + 8000);
+  CHECK(memory().peak < before + 9000);
+  reset_peak_memory();
+  CHECK(memory().peak == before);
+  if (!SCOREGRAD_HAVE_CUDA) CHECK_THROWS_AS(memory(cuda), Error);
+}
+
+TEST_CASE("the number of threads can be asked for and set") {
+  const int before = threads();
+  set_threads(3);
+  CHECK(threads() == (SCOREGRAD_HAVE_OPENMP ? 3 : 1));
+  set_threads(before);
+  CHECK(threads() == before);
+  CHECK_THROWS_AS(set_threads(0), Error);
+}
