@@ -48,7 +48,11 @@ Tensor record_linear(const L& linear, const Operand& x, const Tensor& y) {
   });
 }
 
-/// The tensor of an operand that may not be a number.
+/// The tensor of an operand that may not be a number; throws Error if it is undefined.
 const Tensor& tensor_of(const Operand& x, const char* op);
+/// x itself; throws Error if it is undefined.
+const Tensor& defined(const Tensor& x, const char* op, Where at);
+/// Throws Error if a result would have more than max_rank axes.
+void check_rank(int rank, const char* op, Where at);
 
 }  // namespace scoregrad

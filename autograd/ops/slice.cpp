@@ -89,10 +89,10 @@ Tensor slice(Operand operand, const std::vector<Slice>& slices) {
       return v ? std::clamp(*v < 0 ? *v + n : *v, low, high) : otherwise;
     };
     const int64_t first = bound(s.start, s.step > 0 ? low : high), stop = bound(s.stop, s.step > 0 ? high : low);
-    const int64_t span = s.step > 0 ? stop - first : first - stop, stride = s.step > 0 ? s.step : -s.step;
+    const int64_t span = s.step > 0 ? stop - first : first - stop, stride = s.step > 0 ? s.step : -std::max(s.step, -INT64_MAX);
     w.first[i] = first;
-    w.step[i] = s.step;
     w.count[i] = span > 0 ? (span - 1) / stride + 1 : 0;
+    w.step[i] = w.count[i] > 1 ? s.step : 1;  // one step beyond an only element may be too far for an offset
   }
   return windowed(operand, w);
 }
@@ -133,6 +133,7 @@ Tensor diagonal(Operand operand) {
 Tensor diag(Operand operand) {
   const Tensor& x = tensor_of(operand, "diag");
   if (x.rank() < 1) throw Error(operand.at, "diag: a 0-d tensor has no axis");
+  check_rank(x.rank() + 1, "diag", operand.at);
   Shape shape = x.shape();
   shape.push_back(x.extent(-1));
   Tensor y = zeros(shape, like(x), operand.at);

@@ -63,19 +63,20 @@ bool view_strides(const Shape& from, const Strides& strides, const Shape& to, St
   return true;
 }
 
-Shape completed(Where at, const Shape& from, Shape to) {
+Shape completed(Where at, const Shape& from, const Shape& asked) {
+  Shape to = asked;
   int64_t known = 1;
   int open = -1;
   for (int i = 0; i < to.rank; ++i) {
     if (to[i] == -1 && open < 0)
       open = i;
-    else
-      known *= to[i];
+    else if (__builtin_mul_overflow(known, to[i], &known))
+      known = 0;  // refused below
   }
   if (open >= 0) to[open] = known > 0 ? numel(from) / known : 0;
   check_shape(at, "reshape", to);
   if (numel(to) != numel(from))
-    throw Error(at, fmt::format("reshape: {} to {}: the numbers of elements differ", to_string(from), to_string(to)));
+    throw Error(at, fmt::format("reshape: {} to {}: the numbers of elements differ", to_string(from), to_string(asked)));
   return to;
 }
 
@@ -122,6 +123,7 @@ Tensor transpose(Operand x, int64_t a, int64_t b) {
 Tensor unsqueeze(Operand x, int64_t axis) {
   const Shape& s = tensor_of(x, "unsqueeze").shape();
   const int at = normal_axis(x.at, "unsqueeze", axis, s.rank + 1);
+  check_rank(s.rank + 1, "unsqueeze", x.at);
   Shape to;
   for (int i = 0; i <= s.rank; ++i) {
     if (i == at) to.push_back(1);

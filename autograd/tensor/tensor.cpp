@@ -42,6 +42,12 @@ double Tensor::item(Where at) const {
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
+  if constexpr (std::is_same_v<T, int64_t>)
+    if (is_floating(dtype())) {  // NaN and what is too large become what the backends make of them
+      const Tensor whole = allocate({}, shape(), DType::int64, device());
+      backend().copy(whole.view(), view());
+      return whole.to_vector<int64_t>();
+    }
   const Tensor dense = packed(*this);
   std::vector<T> out(static_cast<size_t>(numel()));
   dispatch(dtype(), [&](auto zero) {

@@ -82,10 +82,19 @@ TEST_CASE("copies: contiguous, clone, casts") {
   check_close(g, {2, 4});
 }
 
+TEST_CASE("a step past the end takes one element, however long it is") {
+  const Tensor x = draw({2, 3}), column = transpose(x);
+  for (int64_t step : {int64_t{5}, INT64_MAX}) check_close(slice(column, {{{}, {}, step}}), narrow(column, 0, 0, 1));
+  for (int64_t step : {int64_t{-5}, INT64_MIN}) check_close(slice(column, {{{}, {}, step}}), narrow(column, 0, 2, 3));
+}
+
 TEST_CASE("shapes past the largest rank or integer are refused before anything is computed") {
   CHECK_THROWS_AS(unsqueeze(ones({1, 1, 1, 1, 1, 1, 1, 1}), 0), Error);
   CHECK_THROWS_AS(diag(ones({1, 1, 1, 1, 1, 1, 1, 1})), Error);
   CHECK_THROWS_AS(broadcast_to(ones({1}), {int64_t{1} << 32, int64_t{1} << 32}), Error);
+  CHECK(contains(message_of([] { reshape(ones({6}), {-1, 4}); }), "[6] to [-1, 4]"));
+  CHECK_THROWS_AS(reshape(ones({6}), {int64_t{1} << 40, int64_t{1} << 40}), Error);
+  CHECK_THROWS_AS(reshape(ones({6}), {-1, int64_t{1} << 40, int64_t{1} << 40}), Error);
   const Tensor huge = broadcast_to(ones({1}), {int64_t{1} << 40});
   CHECK_THROWS_AS(unsqueeze(huge, 0) + unsqueeze(huge, 1), Error);
   CHECK_THROWS_AS(concat(Tensors(int64_t{1} << 21, huge), 0), Error);

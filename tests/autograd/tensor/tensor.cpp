@@ -44,6 +44,11 @@ TEST_CASE("item wants one element and converts it") {
   CHECK_THROWS_AS(zeros({0}).item(), Error);
 }
 
+TEST_CASE("what int64 cannot hold comes out as a cast makes it") {
+  const std::vector<int64_t> want{0, INT64_MAX, INT64_MIN, -2};
+  CHECK(from({std::nan(""), 1e300, -INFINITY, -2.7}, {float64}).to_vector<int64_t>() == want);
+}
+
 TEST_CASE("elements come out in row-major order of the view") {
   const Tensor x = reshape(arange(0, 6), {2, 3});
   CHECK(transpose(x).to_vector<int64_t>() == std::vector<int64_t>{0, 3, 1, 4, 2, 5});
