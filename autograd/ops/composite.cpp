@@ -68,17 +68,20 @@ Tensor logsumexp(Operand x, const Axes& axes, bool keep) {
 
 Tensor any(Operand x, const Axes& axes, bool keep) {
   if (tensor_of(x, "any").dtype() != DType::boolean) throw Error(x.at, "any: needs a bool tensor");
-  return sum(to(x, int64), axes, keep) > 0;
+  const CallerScope line(x.at);
+  return sum(Operand(to(x, int64), x.at), axes, keep) > 0;
 }
 
 Tensor all(Operand x, const Axes& axes, bool keep) {
   if (tensor_of(x, "all").dtype() != DType::boolean) throw Error(x.at, "all: needs a bool tensor");
-  return sum(to(logical_not(x), int64), axes, keep) == 0;
+  const CallerScope line(x.at);
+  return sum(Operand(to(logical_not(x), int64), x.at), axes, keep) == 0;
 }
 
 Tensor clamp(Operand x, double lo, double hi) {
   const Tensor& t = tensor_of(x, "clamp");
   if (!(lo <= hi)) throw Error(x.at, fmt::format("clamp: the bounds {} and {} leave nothing between them", lo, hi));
+  for (double bound : {lo, hi}) Operand(bound, x.at.file, x.at.line).number(t.dtype(), "clamp");  // a fraction does not go into int64
   const CallerScope line(x.at);
   return where(t < lo, lo, where(t > hi, hi, t));
 }
@@ -121,6 +124,10 @@ Tensor standardised(const Tensor& x, const Axes& axes, double eps) {
   return centred * rsqrt(mean(square(centred), axes, true) + eps);
 }
 
+Tensor scaled(Where at, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return add(Operand(mul(Operand(x, at.file, at.line), weight), at), bias);
+}
+
 }  // namespace
 
 Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
@@ -135,7 +142,7 @@ Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
     throw Error(x.at, fmt::format("layer_norm: weight {} and bias {} must have the last extents of x {}", to_string(w.shape()),
                                   to_string(b.shape()), to_string(t.shape())));
   const CallerScope line(x.at);
-  return standardised(t, last, eps) * w + b;
+  return scaled(x.at, standardised(t, last, eps), w, b);
 }
 
 Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, double eps) {
@@ -151,7 +158,7 @@ Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, doubl
   Shape column{channels};  // weight and bias against the positions
   for (int i = 2; i < t.rank(); ++i) column.push_back(1);
   const Tensor grouped = reshape(t, {t.shape()[0], groups, channels / groups * positions});
-  return reshape(standardised(grouped, {2}, eps), t.shape()) * reshape(w, column) + reshape(b, column);
+  return scaled(x.at, reshape(standardised(grouped, {2}, eps), t.shape()), reshape(w, column), reshape(b, column));
 }
 
 Tensor outer(Operand a, Operand b) {
@@ -159,7 +166,7 @@ Tensor outer(Operand a, Operand b) {
   if (s.rank() != 1 || t.rank() != 1)
     throw Error(a.at, fmt::format("outer: two vectors are needed, not {} and {}", to_string(s.shape()), to_string(t.shape())));
   const CallerScope line(a.at);
-  return unsqueeze(s, 1) * t;
+  return mul(Operand(unsqueeze(s, 1), a.at), t);
 }
 
 Tensor dot(Operand a, Operand b) {
@@ -167,7 +174,7 @@ Tensor dot(Operand a, Operand b) {
   if (s.rank() == 0 || t.rank() == 0 || s.extent(-1) != t.extent(-1))
     throw Error(a.at, fmt::format("dot: the last axes of {} and {} differ", to_string(s.shape()), to_string(t.shape())));
   const CallerScope line(a.at);
-  return sum(s * t, {-1});
+  return sum(mul(a, t), {-1});
 }
 
 Tensor trace(Operand x) {

@@ -61,20 +61,22 @@ Shape extents(const Lettered& x, const std::string& letters) {
   return s;
 }
 
-Lettered multiply(Lettered a, Lettered b, const std::string& needed) {
+Lettered multiply(Lettered a, Lettered b, const std::string& needed, Where at) {
   a = without(a, needed + b.letters);
   b = without(b, needed + a.letters);
   std::string batch, summed, left, right;
   for (char c : a.letters) (!b.has(c) ? left : needed.find(c) != std::string::npos ? batch : summed) += c;
   for (char c : b.letters)
     if (!a.has(c)) right += c;
+  check_rank(static_cast<int>(batch.size() + left.size() + right.size()), "einsum", at);
   const auto matrix = [&](const Lettered& x, const std::string& rows, const std::string& columns) {
     return reshape(ordered(x, batch + rows + columns).value,
                    {numel(extents(x, batch)), numel(extents(x, rows)), numel(extents(x, columns))});
   };
   Shape shape = extents(a, batch + left);
   for (int64_t n : extents(b, right)) shape.push_back(n);
-  return {reshape(matmul(matrix(a, left, summed), matrix(b, summed, right)), shape), batch + left + right};
+  const Tensor rows = matrix(a, left, summed), columns = matrix(b, summed, right);
+  return {reshape(matmul(Operand(rows, at.file, at.line), columns), shape), batch + left + right};
 }
 
 struct Spec {
@@ -106,7 +108,7 @@ Spec parse(const std::string& text, const Tensors& xs, Where at) {
     if (all.find(c) == std::string::npos || std::count(spec.output.begin(), spec.output.end(), c) > 1)
       refuse(fmt::format("the result's '{}' must occur in an operand, and once in the result", c));
   for (size_t i = 0; i < xs.size(); ++i)
-    if (static_cast<int>(spec.inputs[i].size()) != xs[i].rank())
+    if (static_cast<int>(spec.inputs[i].size()) != defined(xs[i], "einsum", at).rank())
       refuse(fmt::format("operand {} is {} and has the shape {}", i, spec.inputs[i], to_string(xs[i].shape())));
   for (size_t i = 0; i < xs.size(); ++i)
     for (size_t k = 0; k < spec.inputs[i].size(); ++k) {
@@ -131,7 +133,7 @@ Tensor einsum(const std::string& text, const Tensors& xs, Where at) {
     return letters;
   };
   Lettered product = without(distinct({xs[0], spec.inputs[0]}), needed_after(0));
-  for (size_t i = 1; i < xs.size(); ++i) product = multiply(product, distinct({xs[i], spec.inputs[i]}), needed_after(i));
+  for (size_t i = 1; i < xs.size(); ++i) product = multiply(product, distinct({xs[i], spec.inputs[i]}), needed_after(i), at);
   return ordered(product, spec.output).value;
 }
 

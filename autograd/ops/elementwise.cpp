@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "autograd/ops/partial.h"
+#include "autograd/ops/rule.h"
 #include "autograd/tensor/create.h"
 
 namespace scoregrad {
@@ -41,7 +42,7 @@ struct Call {
     const int first = row(op).form == Form::select ? 1 : 0;  // a select's mask is bool and decides nothing
     for (int i = first; i < count; ++i) {
       if (operands[i]->is_number()) continue;
-      const Tensor& x = operands[i]->tensor();
+      const Tensor& x = defined(operands[i]->tensor(), name, at);
       if (!model)
         model = &x;
       else if (x.dtype() != model->dtype() || x.device() != model->device())
@@ -49,7 +50,7 @@ struct Call {
     }
     if (!model) throw Error(at, fmt::format("{}: at least one operand must be a tensor", name));
     if (first == 1) {
-      if (operands[0]->is_number() || operands[0]->tensor().dtype() != DType::boolean)
+      if (operands[0]->is_number() || defined(operands[0]->tensor(), name, at).dtype() != DType::boolean)
         throw Error(at, fmt::format("{}: the mask must be a bool tensor", name));
       if (operands[0]->tensor().device() != model->device()) refuse_mix(at, name, *model, operands[0]->tensor());
     }

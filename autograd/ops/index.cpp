@@ -77,7 +77,8 @@ Tensor added(Unit u, Where at, Tensor y, const Tensor& base, int axis, const Ten
 
 // Checks index against x; returns the shape that is read or written.
 Shape checked(const char* op, Unit u, Where at, const Tensor& x, int axis, const Tensor& index) {
-  if (index.dtype() != DType::int64) throw Error(at, fmt::format("{}: the index is {}, it must be int64", op, name_of(index.dtype())));
+  if (defined(index, op, at).dtype() != DType::int64)
+    throw Error(at, fmt::format("{}: the index is {}, it must be int64", op, name_of(index.dtype())));
   if (index.device() != x.device())
     throw Error(at, fmt::format("{}: x on {} and index on {}; use to(device)", op, name_of(x.device()), name_of(index.device())));
   Shape shape = x.shape();
@@ -131,6 +132,7 @@ Tensor index_add(Operand x, int64_t axis, const Tensor& index, Operand src) { re
 Tensor embedding(Operand weight, const Tensor& index) {
   const Tensor& w = tensor_of(weight, "embedding");
   if (w.rank() != 2) throw Error(weight.at, fmt::format("embedding: the table must be [n, d], not {}", to_string(w.shape())));
+  check_rank(defined(index, "embedding", weight.at).rank() + 1, "embedding", weight.at);
   const CallerScope line(weight.at);
   Shape shape = index.shape();
   shape.push_back(w.shape()[1]);
@@ -138,10 +140,11 @@ Tensor embedding(Operand weight, const Tensor& index) {
 }
 
 Tensor one_hot(const Tensor& index, int64_t classes, DType dtype, Where at) {
+  check_rank(defined(index, "one_hot", at).rank() + 1, "one_hot", at);
   Shape shape = index.shape();
   shape.push_back(classes);
   const Tensor none = zeros(shape, {dtype, index.device()}, at);
-  const Tensor place = unsqueeze(index, -1);
+  const Tensor place = unsqueeze(Operand(index, at.file, at.line), -1);
   return scatter_add(Operand(none, at.file, at.line), -1, place, ones(place.shape(), {dtype, index.device()}, at));
 }
 

@@ -9,7 +9,7 @@ namespace scoregrad {
 namespace {
 
 void check_target(const Tensor& y, const char* op, Where at) {
-  if (mode.recording && y.tracked())
+  if (defined(y, op, at).tracked() && mode.recording)
     throw Error(at, fmt::format("{}: writes into a tensor that is part of a recorded computation; write under NoGrad, or into detach() or "
                                 "clone() of it",
                                 op));
@@ -28,7 +28,7 @@ void note(const Tensor& y, const char* op, Where at) {
 
 // x as an operand of a write into y: checked, repeated to y's shape, and copied if it shares bytes with y in another order.
 Tensor source(const Tensor& y, const Operand& x, const char* op, bool element_by_element) {
-  const Tensor& t = x.tensor();
+  const Tensor& t = tensor_of(x, op);
   if (mode.recording && t.tracked())
     throw Error(x.at, fmt::format("{}: what is written has a gradient that would be lost; write detach() of it, or under NoGrad", op));
   if (t.dtype() != y.dtype() || t.device() != y.device())

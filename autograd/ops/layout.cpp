@@ -53,13 +53,13 @@ Tensor offset(const Tensor& x, const char* op, Where at) {
 
 Tensor concat(const Tensors& xs, int64_t axis, Where at) {
   if (xs.empty()) throw Error(at, "concat: no tensors were given");
-  const int along = normal_axis(at, "concat", axis, xs[0].rank());
+  const int along = normal_axis(at, "concat", axis, defined(xs[0], "concat", at).rank());
   Shape shape = xs[0].shape();
   std::vector<int64_t> extents;
   bool tracked = false;
   shape[along] = 0;
   for (const Tensor& x : xs) {
-    bool fits = x.rank() == shape.rank;
+    bool fits = defined(x, "concat", at).rank() == shape.rank;
     for (int i = 0; fits && i < shape.rank; ++i) fits = i == along || x.shape()[i] == shape[i];
     if (!fits)
       throw Error(at, fmt::format("concat: shapes {} and {} differ off axis {}", to_string(xs[0].shape()), to_string(x.shape()), along));
@@ -83,11 +83,12 @@ Tensor concat(const Tensors& xs, int64_t axis, Where at) {
 
 Tensor stack(const Tensors& xs, int64_t axis, Where at) {
   if (xs.empty()) throw Error(at, "stack: no tensors were given");
-  const int along = normal_axis(at, "stack", axis, xs[0].rank() + 1);
+  const int along = normal_axis(at, "stack", axis, defined(xs[0], "stack", at).rank() + 1);
+  check_rank(xs[0].rank() + 1, "stack", at);
   const CallerScope line(at);
   Tensors pieces;
   for (const Tensor& x : xs) {
-    if (x.shape() != xs[0].shape())
+    if (defined(x, "stack", at).shape() != xs[0].shape())
       throw Error(at, fmt::format("stack: shapes {} and {} differ", to_string(xs[0].shape()), to_string(x.shape())));
     pieces.push_back(unsqueeze(x, along));
   }

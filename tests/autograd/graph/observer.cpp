@@ -113,6 +113,42 @@ TEST_CASE("a message names the op, the shapes and the user's line, through compo
   says(__LINE__, [&] { pad(a, {{1, 1}}); }, {"pad", "[2, 3]"});
   says(__LINE__, [&] { i + 0.5; }, {"add", "0.5", "int64"});
   says(__LINE__, [&] { where(a, a, a); }, {"where", "bool"});
+  says(__LINE__, [&] { dot(a, draw({4, 3})); }, {"[2, 3]", "[4, 3]"});
+  says(__LINE__, [&] { outer(b, b.to(float32)); }, {"float32", "float64"});
+  says(__LINE__, [&] { layer_norm(a, ones({3}), ones({3})); }, {"float32", "float64"});
+  says(__LINE__, [&] { group_norm(a, 1, ones({3}), ones({3})); }, {"float32", "float64"});
+  says(__LINE__, [&] { einsum("ij,jk->ik", {a, ones({3, 2})}); }, {"float32", "float64"});
+  says(__LINE__, [&] { any(a > 0, {4}); }, {"axis 4"});
+  says(__LINE__, [&] { all(a > 0, {4}); }, {"axis 4"});
+  says(__LINE__, [&] { clamp(i, 0.5, 2); }, {"clamp", "0.5", "int64"});
+}
+
+TEST_CASE("an undefined operand, or a result of too many axes, is an error that names the op and the user's line") {
+  const auto says = [](const char* op, int line, const std::function<void()>& f) {
+    const std::string text = message_of(f);
+    CAPTURE(text);
+    CHECK(contains(text, op));
+    CHECK(contains(text, here(line)));
+  };
+  const Tensor none, a = ones({2, 2}), full = ones({1, 1, 1, 1, 1, 1, 1, 1}), i = reshape(indices({0}), full.shape());
+  says("add", __LINE__, [&] { none + 1; });
+  says("mul", __LINE__, [&] { a* none; });
+  says("where", __LINE__, [&] { where(none, a, a); });
+  says("sum", __LINE__, [&] { sum(none); });
+  says("matmul", __LINE__, [&] { matmul(a, none); });
+  says("concat", __LINE__, [&] { concat({a, none}, 0); });
+  says("stack", __LINE__, [&] { stack({a, none}); });
+  says("einsum", __LINE__, [&] { einsum("ij,jk->ik", {a, none}); });
+  says("gather", __LINE__, [&] { gather(a, 0, none); });
+  says("embedding", __LINE__, [&] { embedding(a, none); });
+  says("copy_", __LINE__, [&] { copy_(none, a); });
+  says("add_", __LINE__, [&] { add_(a, none); });
+  says("unsqueeze", __LINE__, [&] { unsqueeze(full, 0); });
+  says("stack", __LINE__, [&] { stack({full, full}); });
+  says("diag", __LINE__, [&] { diag(full); });
+  says("one_hot", __LINE__, [&] { one_hot(i, 2); });
+  says("embedding", __LINE__, [&] { embedding(a, i); });
+  says("einsum", __LINE__, [&] { einsum("abcdefgh,ij->abcdefghij", {full, a}); });
 }
 
 TEST_CASE("nodes of a composition and of a rule name the user's line") {
