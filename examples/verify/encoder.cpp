@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "examples/verify/families.h"
+#include "losses/closed_form.h"
 #include "nn/mlp.h"
 #include "report/chart.h"
 
@@ -26,30 +27,10 @@ Linear linear(Options o) {
           from({-0.6, 0.1, 0.2, -0.8}, {2, 2}, o).requires_grad(), from({0.5, -0.3}, {2, 1}, o).requires_grad(),
           from({0.1, 0.2}, o).requires_grad()};
 }
-struct Formulas {
-  double dsm, esm, c2;
-  Values dsm_phi, net, target_c, c2_phi, theta;
-};
-Formulas formulas() {
+closed_form::Encoder formulas() {
   const Linear k = linear({float64});
   const NoGrad off;
-  const Tensor I = eye(2, {float64}), Sx = matmul(k.root, transpose(k.root)), phi_t = transpose(k.phi);
-  const Tensor P = inverse(inverse(Sx) + matmul(phi_t, k.phi) / (tau * tau));  // Cov(x | c)
-  const Tensor K = matmul(P, phi_t) / (tau * tau), Q = inverse(P + sigma * sigma * I);
-  const Tensor M = k.W + Q, N = k.V - matmul(Q, K), X = M + matmul(N, k.phi), B = k.W + matmul(k.V, k.phi);
-  const auto squares = [](const Tensor& a) { return sum(square(a)); };
-  const auto with_x = [&](const Tensor& a) { return sum(a * matmul(a, Sx)); };  // tr(a Sx a')
-  Formulas f;
-  f.dsm = 0.5 * (with_x(B) + tau * tau * squares(k.V) + squares(k.u) + squares(sigma * k.W + I / sigma)).item();
-  f.esm = 0.5 * (with_x(X) + sigma * sigma * squares(M) + tau * tau * squares(N) + squares(k.u)).item();
-  f.c2 = 0.5 * trace(Q).item();
-  f.dsm_phi = matmul(transpose(k.V), matmul(B, Sx));
-  f.net = matmul(transpose(k.V), matmul(X, Sx));
-  f.target_c = -matmul(transpose(matmul(Q, K)), matmul(X, Sx));
-  f.c2_phi = matmul(k.phi, matmul(P, matmul(Q, matmul(Q, P)))) / (tau * tau);
-  const Tensor x_c = matmul(Sx, phi_t);  // E x c'
-  f.theta = joined({matmul(B, Sx) + sigma * sigma * k.W + I, matmul(k.W, x_c) + matmul(k.V, matmul(k.phi, x_c) + tau * tau), k.u});
-  return f;
+  return closed_form::encoder({k.W, k.V, k.u}, matmul(k.root, transpose(k.root)), k.phi, tau, 1, sigma);
 }
 
 void gaussian_encoder(Run& run) {
@@ -70,7 +51,7 @@ void gaussian_encoder(Run& run) {
   run.statement("encoder/gaussian-losses", "DSM, ESM and C2 in value (x and c Gaussian)")
       .from("formulas", exactly,
             [&] {
-              return Values{hand().dsm, hand().esm, hand().c2};
+              return joined({hand().value.dsm, hand().value.esm, hand().value.c2});
             })
       .equals("quadrature", exactly,
               [&] {
@@ -80,32 +61,35 @@ void gaussian_encoder(Run& run) {
         return joined({drawn().dsm.value, drawn().esm.value, drawn().c2.value}).of(drawn());
       });
   run.statement("encoder/gaussian-theta", "Theorem 1 holds: ∇θ DSM = ∇θ ESM = ∇θ ISM")
-      .from("formula", exactly, [&] { return hand().theta; })
+      .from("formula", exactly,
+            [&] {
+              return joined({hand().theta.w, hand().theta.v, hand().theta.u});
+            })
       .equals("DSM, quadrature", exactly, [&] { return total(exact().dsm, "theta"); })
       .equals("ESM, quadrature", exactly, [&] { return total(exact().esm, "theta"); })
       .equals("ISM, quadrature", exactly, [&] { return total(exact().ism, "theta"); })
       .equals("DSM, Monte Carlo", exactly, [&] { return total(drawn().dsm, "theta").of(drawn()); });
   run.statement("encoder/gaussian-dsm", "∇φ DSM has the network path alone")
-      .from("formula", exactly, [&] { return hand().dsm_phi; })
+      .from("formula", exactly, [&] { return Values(hand().dsm); })
       .equals("net path, quadrature", exactly, [&] { return along(exact().dsm, "net"); })
       .equals("total, quadrature", exactly, [&] { return total(exact().dsm); })
       .equals("ISM's total, quadrature", exactly, [&] { return total(exact().ism); })
       .equals("Monte Carlo", exactly, [&] { return total(drawn().dsm).of(drawn()); })
       .differs("ESM's net path", [&] { return along(exact().esm, "net"); });
-  run.statement("encoder/gaussian-paths", "ESM: the net path and c inside s*")
+  run.statement("encoder/gaussian-paths", "ESM: the net path, c inside s*, and φ in the posterior inside s*")
       .from("formulas", exactly,
             [&] {
-              return joined({hand().net, hand().target_c});
+              return joined({hand().esm_net, hand().esm_target_c, hand().esm_target_w});
             })
       .equals("quadrature", exactly,
               [&] {
-                return joined({along(exact().esm, "net"), along(exact().esm, "target_c")});
+                return joined({along(exact().esm, "net"), targets(exact().esm)});
               })
       .equals("Monte Carlo", exactly, [&] {
-        return joined({along(drawn().esm, "net"), along(drawn().esm, "target_c")}).of(drawn());
+        return joined({along(drawn().esm, "net"), targets(drawn().esm)}).of(drawn());
       });
   run.statement("encoder/gaussian-bias", "Theorem 2: ∇φ ESM − ∇φ DSM = ∇φ C2 ≠ 0")
-      .from("formula for ∇φ C2", exactly, [&] { return hand().c2_phi; })
+      .from("formula for ∇φ C2", exactly, [&] { return Values(hand().c2); })
       .equals("∇φ C2, quadrature", exactly, [&] { return total(exact().c2); })
       .equals("quadrature", exactly, [&] { return total(exact().esm) - total(exact().dsm); })
       .equals("Monte Carlo", exactly, [&] { return total(drawn().esm).of(drawn()) - total(drawn().dsm).of(drawn()); })

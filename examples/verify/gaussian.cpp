@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "examples/verify/families.h"
+#include "losses/closed_form.h"
 #include "losses/parametrisation.h"
 #include "report/chart.h"
 
@@ -29,41 +30,19 @@ Tensor score(const Case& k, const Tensor& xt, const Tensor& c) { return matmul(x
 Tensor squared(const Tensor& x) { return sum(square(x)); }
 Tensor identity(const Case& k) { return eye(2, like(k.A)); }
 
-// ---- route 1: formulas, worked out by hand. No gradient is taken here. ----------------------------------------------------------
-struct Formulas {
-  double dsm, esm, ism, c2, c3, mmse;
-  Values theta, net, dist_dsm, dist_esm, target, grad_c2;
+// ---- route 1: formulas, worked out by hand; no gradient is taken. In float64 for either element type. -----------------------------
+struct Formulas : closed_form::Generated {
+  double mmse;
+  Values losses() const { return joined({value.dsm, value.esm, value.ism, value.c2, value.c3}); }
 };
 Formulas formulas() {
   const Case k = made({float64});
   const NoGrad off;
-  const Tensor L = factor(k, k.c), I = identity(k), Sigma = matmul(L, transpose(L));
-  const Tensor mu = alpha * (matmul(k.A, k.c) + k.b), S = alpha * alpha * Sigma + sigma2 * I, P = inverse(S), M = k.W + P;
-  const Tensor r = matmul(k.W, mu) + matmul(k.V, k.c) + k.u;
-  const auto by_c = [&](const Tensor& through_mean, const Tensor& through_covariance) {  // a A' v + a^2 tr(G dSigma/dc_k)
-    std::vector<double> g = matmul(alpha * transpose(k.A), through_mean).to_vector<double>();
-    const Tensor slopes[] = {k.L1, k.L2};
-    for (size_t i = 0; i < 2; ++i) {
-      const Tensor d_sigma = matmul(slopes[i], transpose(L)) + matmul(L, transpose(slopes[i]));
-      g[i] += alpha * alpha * trace(matmul(through_covariance, d_sigma)).item();
-    }
-    return Values(from(g, {float64}));
-  };
-  const Tensor none = zeros({2}, {float64});
-  Formulas f;
-  f.ism = (0.5 * (sum(k.W * matmul(k.W, S)) + squared(r)) + trace(k.W)).item();
-  f.c2 = 0.5 * trace(P).item();
-  f.c3 = 2 / (2 * sigma2);
-  f.esm = f.ism + f.c2;
-  f.dsm = f.ism + f.c3;
-  f.mmse = alpha * alpha / (2 * sigma2 * sigma2) * trace(inverse(inverse(Sigma) + alpha * alpha / sigma2 * I)).item();
-  f.theta = joined({matmul(k.W, S) + I + outer(r, mu), outer(r, k.c), r});
-  f.net = matmul(transpose(k.V), r);
-  f.dist_dsm = by_c(matmul(transpose(k.W), r), 0.5 * matmul(transpose(k.W), k.W));
-  f.dist_esm = by_c(matmul(transpose(M), r), 0.5 * matmul(transpose(M), M));
-  f.target = by_c(-matmul(P, r), -matmul(P, M));
-  f.grad_c2 = by_c(none, -0.5 * matmul(P, P));
-  return f;
+  const Tensor L = factor(k, k.c), covariance = matmul(L, transpose(L));
+  const auto by = [&](const Tensor& slope) { return matmul(slope, transpose(L)) + matmul(L, transpose(slope)); };
+  const Tensor posterior = inverse(inverse(covariance) + alpha * alpha / sigma2 * identity(k));  // Cov(x | x_t, c)
+  return {closed_form::generated({k.W, k.V, k.u}, {k.A, k.b, k.c, covariance, stack({by(k.L1), by(k.L2)})}, alpha, sigma),
+          alpha * alpha / (2 * sigma2 * sigma2) * trace(posterior).item()};
 }
 
 // ---- route 2: expectations over (z, eps) done by hand, gradients by autodiff --------------------------------------------------------
@@ -108,10 +87,7 @@ void gaussian(Run& run) {
     return joined({d.dsm.value, d.esm.value, d.ism.value, d.c2.value, d.c3.value}).of(d);
   };
   run.statement("gaussian/losses", "DSM, ESM, ISM, C2, C3 in value; DSM = ESM − C2 + C3 and ISM = ESM − C2")
-      .from("formulas", Kind::closed_form,
-            [&] {
-              return Values{hand().dsm, hand().esm, hand().ism, hand().c2, hand().c3};
-            })
+      .from("formulas", Kind::closed_form, [&] { return hand().losses(); })
       .equals("expectations by hand", Kind::closed_form,
               [&] {
                 return joined({graph().dsm, graph().esm, graph().ism, graph().c2, 1 / sigma2});
@@ -127,7 +103,10 @@ void gaussian(Run& run) {
       .at_most("C2", [&] { return Values(exact().c2.value); });
 
   run.statement("gaussian/theta", "Theorem 1: ∇θ DSM = ∇θ ESM = ∇θ ISM")
-      .from("formula", Kind::closed_form, [&] { return hand().theta; })
+      .from("formula", Kind::closed_form,
+            [&] {
+              return joined({hand().theta.w, hand().theta.v, hand().theta.u});
+            })
       .equals("DSM, autodiff", Kind::closed_form, [&] { return Values(grad(graph().dsm, theta)); })
       .equals("ESM, autodiff", Kind::closed_form, [&] { return Values(grad(graph().esm, theta)); })
       .equals("ISM, autodiff", Kind::closed_form, [&] { return Values(grad(graph().ism, theta)); })
@@ -136,27 +115,33 @@ void gaussian(Run& run) {
       .equals("ISM, quadrature", Kind::closed_form, [&] { return total(exact().ism, "theta"); })
       .equals("DSM, Monte Carlo", Kind::closed_form, [&] { return total(drawn().dsm, "theta").of(drawn()); })
       .equals("ESM, Monte Carlo", Kind::closed_form, [&] { return total(drawn().esm, "theta").of(drawn()); });
-  run.statement("gaussian/ssm", "sliced SM over all 2^d sign vectors = ISM, at every point")
-      .from("ISM", Kind::closed_form,
-            [&] {
-              const Tensor xt = normal({5, 2}, run.key("points"), run.options()).requires_grad();
-              return Values(ism(model(xt, broadcast_to(k.c, {5, 2})), xt));
-            })
-      .equals("sliced SM", Kind::closed_form, [&] {
-        const Tensor xt = normal({5, 2}, run.key("points"), run.options()).requires_grad();
+  // Per point, and its gradient for c along every path: the points are drawn from a law that c shapes.
+  const auto at_points = [&](const std::function<Tensor(const Tensor& s, const Tensor& xt)>& loss) {
+    const Tensor xt = law(k, k.c).noised(alpha, sigma).at(normal({5, 2}, run.key("points"), run.options()));
+    const Tensor each = loss(model(xt, broadcast_to(k.c, {5, 2})), xt);
+    return joined({each, grad(sum(each), k.c)});
+  };
+  run.statement("gaussian/ssm", "sliced SM over all 2^d sign vectors = ISM, at every point and in the gradient for c")
+      .from("ISM", Kind::closed_form, [&] { return at_points([](const Tensor& s, const Tensor& xt) { return ism(s, xt); }); })
+      .equals("sliced SM", Kind::closed_form,
+              [&] {
+                const Tensor signs = from({1, 1, 1, -1, -1, 1, -1, -1}, {4, 1, 2}, run.options());
+                return at_points([&](const Tensor& s, const Tensor& xt) { return ssm(s, xt, broadcast_to(signs, {4, 5, 2})); });
+              })
+      .equals("variance-reduced", Kind::closed_form, [&] {
         const Tensor signs = from({1, 1, 1, -1, -1, 1, -1, -1}, {4, 1, 2}, run.options());
-        return Values(ssm(model(xt, broadcast_to(k.c, {5, 2})), xt, broadcast_to(signs, {4, 5, 2})));
+        return at_points([&](const Tensor& s, const Tensor& xt) { return ssm_vr(s, xt, broadcast_to(signs, {4, 5, 2})); });
       });
 
   run.statement("gaussian/net", "c in the network's argument: the same gradient for DSM and ESM")
-      .from("formula", Kind::closed_form, [&] { return hand().net; })
+      .from("formula", Kind::closed_form, [&] { return Values(hand().net); })
       .equals("DSM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::dsm).along("net")); })
       .equals("ESM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::esm).along("net")); })
       .equals("DSM, quadrature", Kind::closed_form, [&] { return along(exact().dsm, "net"); })
       .equals("ESM, quadrature", Kind::closed_form, [&] { return along(exact().esm, "net"); })
       .equals("DSM, Monte Carlo", Kind::closed_form, [&] { return along(drawn().dsm, "net").of(drawn()); });
   run.statement("gaussian/dist-dsm", "c in the law that x_t is drawn from: DSM's gradient, shared by ISM")
-      .from("formula", Kind::closed_form, [&] { return hand().dist_dsm; })
+      .from("formula", Kind::closed_form, [&] { return Values(hand().dsm_dist); })
       .equals("DSM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::dsm).along("dist")); })
       .equals("ISM, autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::ism).along("dist")); })
       .equals("DSM, quadrature", Kind::closed_form, [&] { return along(exact().dsm, "dist"); })
@@ -164,12 +149,12 @@ void gaussian(Run& run) {
       .equals("DSM, Monte Carlo", Kind::closed_form, [&] { return along(drawn().dsm, "dist").of(drawn()); })
       .differs("ESM, quadrature", [&] { return along(exact().esm, "dist"); });
   run.statement("gaussian/dist-esm", "c in the law that x_t is drawn from: ESM's gradient")
-      .from("formula", Kind::closed_form, [&] { return hand().dist_esm; })
+      .from("formula", Kind::closed_form, [&] { return Values(hand().esm_dist); })
       .equals("autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::esm).along("dist")); })
       .equals("quadrature", Kind::closed_form, [&] { return along(exact().esm, "dist"); })
       .equals("Monte Carlo", Kind::closed_form, [&] { return along(drawn().esm, "dist").of(drawn()); });
   run.statement("gaussian/target", "c in the target s*: a path that only ESM has")
-      .from("formula", Kind::closed_form, [&] { return hand().target; })
+      .from("formula", Kind::closed_form, [&] { return Values(hand().esm_target); })
       .equals("autodiff", Kind::closed_form, [&] { return Values(by_path(&Expected::esm).along("target")); })
       .equals("quadrature", Kind::closed_form, [&] { return along(exact().esm, "target"); })
       .equals("Monte Carlo", Kind::closed_form, [&] { return along(drawn().esm, "target").of(drawn()); });
@@ -181,7 +166,7 @@ void gaussian(Run& run) {
       .equals("DSM, quadrature", Kind::closed_form, [&] { return along(exact().dsm, "target"); });
 
   run.statement("gaussian/bias", "Theorem 2: ∇c ESM − ∇c DSM = ∇c C2 ≠ 0")
-      .from("formula for ∇c C2", Kind::closed_form, [&] { return hand().grad_c2; })
+      .from("formula for ∇c C2", Kind::closed_form, [&] { return Values(hand().c2); })
       .equals("autodiff", Kind::closed_form, [&] { return Values(grad(graph().esm, k.c)) - Values(grad(graph().dsm, k.c)); })
       .equals("autodiff of C2", Kind::closed_form, [&] { return Values(grad(graph().c2, k.c)); })
       .equals("quadrature", Kind::closed_form, [&] { return total(exact().esm) - total(exact().dsm); })
@@ -193,7 +178,7 @@ void gaussian(Run& run) {
         return Values{0, 0};
       });
   run.statement("gaussian/envelope", "∇c C2 = −(DSM's dist path at the exact score, frozen as a function of x_t)")
-      .from("formula for ∇c C2", Kind::closed_form, [&] { return hand().grad_c2; })
+      .from("formula for ∇c C2", Kind::closed_form, [&] { return Values(hand().c2); })
       .equals("quadrature", Kind::closed_form, [&] {
         const Gaussian frozen = law(k, k.c).detached().noised(alpha, sigma);
         const auto exact_score = [&](const Tensor& xt, const Tensor&) { return frozen.score(xt); };
@@ -206,7 +191,7 @@ void gaussian(Run& run) {
         .from("factor × formulas", Kind::closed_form,
               [&, what] {
                 const Formulas& f = hand();
-                return losses::factor(what, alpha, sigma) * joined({f.dsm, f.net + f.dist_dsm});
+                return losses::factor(what, alpha, sigma) * joined({f.value.dsm, f.dsm()});
               })
         .equals("autodiff of its own loss", Kind::closed_form, [&, what] {
           const auto nodes = quadrature::product(quadrature::gauss_hermite(3), 4, run.options());
