@@ -37,7 +37,7 @@ struct DecomposeOptions {
   quadrature::Rule rule = quadrature::trapezoid();
   std::vector<Wanted> wrt = {};
   Trace trace = Trace::exact;
-  int64_t block = 8192;  ///< samples or nodes at a time, which bounds the memory
+  int64_t block = 4096;  ///< samples or nodes at a time, which bounds the memory
   /// Called between blocks with the fraction done; false stops Monte Carlo with what there is and an exact sum with an Error.
   std::function<bool(double)> progress = {};
 };
