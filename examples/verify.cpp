@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 
+#include "autograd/tensor/file.h"
 #include "examples/verify/families.h"
 #include "examples/verify/output.h"
 
@@ -39,6 +40,9 @@ int main(int count, char** words) {
   verify::Run run(plan);
   const auto start = std::chrono::steady_clock::now();
   try {
+    // What cannot be written is better known before the work than after it.
+    for (const std::string& path : {json, page})
+      if (!path.empty()) OutputFile(path, "output", Where::here());
     if (!plan.list) fmt::print("{}\n", verify::machine(plan));
     size_t printed = 0;
     for (const auto family : {verify::gaussian, verify::mixture, verify::encoder, verify::unbiased, verify::corollary1, verify::headline,

@@ -148,15 +148,22 @@ double plain_score(double x, double noise2) {
   const double right = (1 - share) * std::exp(-0.5 * (x - mode) * (x - mode) / s2), r = right / (left + right);
   return -(x - mode * (2 * r - 1)) / s2;
 }
-// DSM of the point mass at x, by the trapezoidal rule.
-double plain_dsm(double x) {
+// E f(z) for z ~ N(0, 1), by the trapezoidal rule.
+double plain_mean(const std::function<double(double)>& f) {
   double value = 0, weight = 0;
   for (int i = -180; i <= 180; ++i) {
-    const double z = 0.05 * i, p = std::exp(-0.5 * z * z), off = plain_score(x + sigma * z, sigma2) + z / sigma;
-    value += p * 0.5 * off * off;
+    const double z = 0.05 * i, p = std::exp(-0.5 * z * z);
+    value += p * f(z);
     weight += p;
   }
   return value / weight;
+}
+// DSM of the point mass at x.
+double plain_dsm(double x) {
+  return plain_mean([x](double z) {
+    const double off = plain_score(x + sigma * z, sigma2) + z / sigma;
+    return 0.5 * off * off;
+  });
 }
 
 // Gauss-Legendre nodes and weights on (-1, 1): Newton's method on the Legendre polynomial of degree n.
@@ -209,21 +216,36 @@ void mixture_law(Run& run) {
       .equals("autodiff in π", q, [&] { return total(weighed().esm, "pi"); });
 
   // The best of all laws under DSM is a point mass at x = 1.5725, beside the mode.
+  const auto best = once([] {
+    double low = 1.4, high = 1.8;  // the slope by central differences changes sign between
+    for (int i = 0; i < 60; ++i) {
+      const double x = 0.5 * (low + high), slope = plain_dsm(x + 1e-4) - plain_dsm(x - 1e-4);
+      (slope < 0 ? low : high) = x;
+    }
+    return low;
+  });
   run.statement("corollary1/best-point",
                 "under the frozen mixture score DSM's optimum is a Dirac at x = 1.5725, not the mode 1.5 and not the data")
       .from("search in plain numbers", q,
-            [] {
-              double low = 1.4, high = 1.8;  // the slope by central differences changes sign between
-              for (int i = 0; i < 60; ++i) {
-                const double x = 0.5 * (low + high), slope = plain_dsm(x + 1e-4) - plain_dsm(x - 1e-4);
-                (slope < 0 ? low : high) = x;
-              }
-              return Values{plain_dsm(low), 0, 1.45690253};
+            [&] {
+              const double deviation = std::sqrt(variance);
+              const double model_itself = plain_mean(
+                  [=](double z) { return share * plain_dsm(-mode + deviation * z) + (1 - share) * plain_dsm(mode + deviation * z); });
+              return Values{plain_dsm(best()), 0, model_itself};
             })
       .equals("DSM, its slope there, DSM of model", Kind::noise_integral, [&] {
-        const Tensor x = full({1}, 1.572526, o).requires_grad();
+        const Tensor x = full({1}, best(), o).requires_grad();
         const Decomposition d = decompose(frozen(sigma), InputDistribution{Gaussian{x, zeros({1, 1}, o)}}, options({"x", x}, sigma));
         return joined({d.dsm.value, total(d.dsm, "x"), weighed().dsm.value});
+      });
+  run.statement("corollary1/beside-the-mode",
+                "that point lies beyond the mode, and DSM is lower there than at the mode and at the model itself")
+      .from("x, DSM of the mode and of the model", q,
+            [&] {
+              return joined({best(), plain_dsm(mode), weighed().dsm.value});
+            })
+      .below("mode, DSM of the point", [&] {
+        return Values{mode, plain_dsm(best()), plain_dsm(best())};
       });
 
   // SDS is the integral of DSM's gradients over all higher noise levels: d(sigma'^2) from sigma^2 to infinity.

@@ -194,7 +194,7 @@ void check(Run& run, int64_t d, const quadrature::Rule& rule) {
 
 void mixture(Run& run) {
   check(run, 1, quadrature::trapezoid(9, 0.1));
-  check(run, 2, quadrature::trapezoid(9, 0.15));
+  check(run, 2, quadrature::trapezoid(9, 0.12));
 }
 
 }  // namespace scoregrad::verify

@@ -206,7 +206,7 @@ void save_json(const Run& run, const std::string& path) {
       j["checks"].push_back(r);
     }
   const std::string text = j.dump(1) + "\n";
-  OutputFile out(path, "verify", Where::here());
+  OutputFile out(path, "output", Where::here());
   out.write(text.data(), text.size());
   out.finish();
 }
