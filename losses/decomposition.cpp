@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "autograd/graph/gradient.h"
 #include "losses/draws.h"
@@ -49,11 +50,11 @@ struct Measured {
   std::vector<GradByPath> gradient;
 };
 
-Measured measure(const Tensor& loss, const Tensors& wanted) {
+Measured measure(const Tensor& loss, const Tensors& wanted, Where at) {
   Measured m{loss.item(), {}};
   if (wanted.empty()) return m;
   if (loss.tracked()) {
-    m.gradient = grad_by_path(loss, wanted, {.allow_unused = true});
+    m.gradient = grad_by_path(loss, wanted, {.allow_unused = true}, at);
   } else {
     for (const Tensor& w : wanted) m.gradient.push_back({{}, zeros_like(w)});
   }
@@ -159,13 +160,21 @@ void check(const DecomposeOptions& o, Where at) {
   if (o.samples == 0 && o.rule.nodes.empty()) throw Error(at, "decompose: neither samples nor a rule to integrate with");
   if (o.samples == 0 && o.trace == Trace::sliced)
     throw Error(at, "decompose: random directions in an exact sum; take Trace::exact or Trace::none");
+  std::set<std::string> names;
+  for (const Wanted& group : o.wrt) {
+    if (!names.insert(group.name).second) throw Error(at, fmt::format("decompose: two groups of parameters are called '{}'", group.name));
+    for (const Tensor& t : group.tensors)
+      if (!t.tracked()) throw Error(at, fmt::format("decompose: a tensor of '{}' does not require a gradient", group.name));
+  }
 }
 
 Decomposition run(const ConditionalScore& score, const Plan& plan, const DecomposeOptions& o, const Key& key, bool distilled, Where at) {
   const bool exact = o.samples == 0;
   Tensors wanted;
   for (const Wanted& group : o.wrt) wanted.insert(wanted.end(), group.tensors.begin(), group.tensors.end());
-  TermSums dsm_, esm_, ism_, c2_, c3_, residual_, sds_, vsd_;
+  struct {
+    TermSums dsm, esm, ism, c2, c3, residual, sds, vsd;
+  } sums;
   Decomposition out;
   Source source(plan, o, key.fold("noise"));
   for (Nodes noise = source.next(); noise.z.defined(); noise = source.next()) {
@@ -177,44 +186,44 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
 
     // dsm and c3 have the target t itself here, -eps / sigma, several for each x_t: a noise of -t at level 1 says the same.
     const Tensor noise_at_one = -draws.t;
-    const Measured dsm_block = measure(weighted(draws, mean(dsm(unsqueeze(s, 1), noise_at_one, 1), {1})), wanted);
-    const Measured esm_block = measure(weighted(draws, esm(s, draws.target)), wanted);
-    const Measured c2_block = measure(weighted(draws, c2(draws.target)), wanted);
-    const Measured c3_block = measure(weighted(draws, mean(c3(noise_at_one, 1), {1})), wanted);
+    const Measured dsm_block = measure(weighted(draws, mean(dsm(unsqueeze(s, 1), noise_at_one, 1), {1})), wanted, at);
+    const Measured esm_block = measure(weighted(draws, esm(s, draws.target)), wanted, at);
+    const Measured c2_block = measure(weighted(draws, c2(draws.target)), wanted, at);
+    const Measured c3_block = measure(weighted(draws, mean(c3(noise_at_one, 1), {1})), wanted, at);
     if (o.trace != Trace::none) {
       const Tensor per_row =
           o.trace == Trace::exact
-              ? ism(s, draws.xt)
+              ? ism(s, draws.xt, at)
               : ssm_vr(s, draws.xt, rademacher(s.shape(), key.fold("trace").fold(static_cast<uint64_t>(out.blocks)), like(s)));
-      ism_.add(measure(weighted(draws, per_row), wanted), o.wrt, exact);
+      sums.ism.add(measure(weighted(draws, per_row), wanted, at), o.wrt, exact);
     }
     if (distilled) {
       // Gradients through x_t only: their values mean nothing, so the weights must not multiply them into a gradient. The part of the
       // target in SDS has mean zero where eps does not depend on the law; exact nodes leave it out, because theirs are functions of x_t.
       const Tensor w = draws.weight.detach(), noise_part = exact ? zeros_like(s) : -select(draws.t, 1, 0);
-      sds_.add(measure(sum(w * sds(s, noise_part, 1, draws.xt)), wanted), o.wrt, exact);
-      vsd_.add(measure(sum(w * vsd(s, draws.target, draws.xt)), wanted), o.wrt, exact);
+      sums.sds.add(measure(sum(w * sds(s, noise_part, 1, draws.xt)), wanted, at), o.wrt, exact);
+      sums.vsd.add(measure(sum(w * vsd(s, draws.target, draws.xt)), wanted, at), o.wrt, exact);
     }
-    dsm_.add(dsm_block, o.wrt, exact);
-    esm_.add(esm_block, o.wrt, exact);
-    c2_.add(c2_block, o.wrt, exact);
-    c3_.add(c3_block, o.wrt, exact);
-    residual_.add(combined({{1, &dsm_block}, {-1, &esm_block}, {1, &c2_block}, {-1, &c3_block}}), o.wrt, exact);
+    sums.dsm.add(dsm_block, o.wrt, exact);
+    sums.esm.add(esm_block, o.wrt, exact);
+    sums.c2.add(c2_block, o.wrt, exact);
+    sums.c3.add(c3_block, o.wrt, exact);
+    sums.residual.add(combined({{1, &dsm_block}, {-1, &esm_block}, {1, &c2_block}, {-1, &c3_block}}), o.wrt, exact);
     ++out.blocks;
     out.samples += noise.z.extent(0);
     if (o.progress && !o.progress(source.progress())) {
-      if (exact) throw Error(at, "decompose: stopped before the exact sum was complete");
+      if (exact && source.progress() < 1) throw Error(at, "decompose: stopped before the exact sum was complete");
       break;
     }
   }
-  out.dsm = dsm_.result(exact);
-  out.esm = esm_.result(exact);
-  out.ism = ism_.result(exact);
-  out.c2 = c2_.result(exact);
-  out.c3 = c3_.result(exact);
-  out.residual = residual_.result(exact);
-  out.sds = sds_.result(exact);
-  out.vsd = vsd_.result(exact);
+  out.dsm = sums.dsm.result(exact);
+  out.esm = sums.esm.result(exact);
+  out.ism = sums.ism.result(exact);
+  out.c2 = sums.c2.result(exact);
+  out.c3 = sums.c3.result(exact);
+  out.residual = sums.residual.result(exact);
+  out.sds = sums.sds.result(exact);
+  out.vsd = sums.vsd.result(exact);
   out.dim = plan.dim;
   out.exact = exact;
   out.has_ism = o.trace != Trace::none;

@@ -273,6 +273,8 @@ TEST_CASE("a set-up or an option that cannot be right is refused") {
   } catch (const Error& e) {
     CHECK(e.where().line == __LINE__ - 3);
   }
+  CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = 0.7, .wrt = {{"c", c}}}), Error);  // c requires no gradient
+  CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = 0.7, .wrt = {{"net", net}, {"net", net}}}), Error);
   const auto narrow_score = [](const Tensor& xt, const Tensor&) { return sum(xt, {1}); };
   CHECK_THROWS_AS(decompose(narrow_score, Generated{c, law}, {.sigma = 0.7}), Error);
   const Tensor w = zeros({3}, f64).requires_grad();
