@@ -2,9 +2,24 @@
 
 #include <fmt/format.h>
 
-namespace scoregrad {
+#include <cstring>
 
-Error::Error(Where at, const std::string& message)
-    : std::runtime_error(at ? fmt::format("{} [at {}:{}]", message, at.file, at.line) : message), at_(at) {}
+#include "autograd/backend/caller.h"
+
+namespace scoregrad {
+namespace {
+
+// The line inside a composition says little to its caller, but all to whoever wrote it.
+std::string located(const std::string& message, Where at) {
+  const Where caller = caller_line ? caller_line : at;
+  if (!caller) return message;
+  if (!at || (at.line == caller.line && std::strcmp(at.file, caller.file) == 0))
+    return fmt::format("{} [at {}:{}]", message, caller.file, caller.line);
+  return fmt::format("{} [at {}:{}, in {}:{}]", message, caller.file, caller.line, at.file, at.line);
+}
+
+}  // namespace
+
+Error::Error(Where at, const std::string& message) : std::runtime_error(located(message, at)), at_(caller_line ? caller_line : at) {}
 
 }  // namespace scoregrad

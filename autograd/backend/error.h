@@ -7,7 +7,7 @@
 
 namespace scoregrad {
 
-/// Bad input or a failed resource; what() reads "<message> [at file:line]" and names op, shapes and the user's line.
+/// Bad input or a failed resource; what() reads "<message> [at file:line]", the user's line, and names op and shapes.
 class Error : public std::runtime_error {
  public:
   Error(Where at, const std::string& message);

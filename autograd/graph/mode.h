@@ -1,6 +1,6 @@
 // What this thread is doing: recording or not, on behalf of which line, watched by whom.
 #pragma once
-#include "autograd/backend/where.h"
+#include "autograd/backend/caller.h"
 
 namespace scoregrad {
 
@@ -8,7 +8,6 @@ class Observer;
 
 struct Mode {
   bool recording = true;
-  Where rule_line;               // set while a rule or a composition runs: its nodes name the line of what they are part of
   Observer* observer = nullptr;  // innermost watcher: autograd/graph/observer.h
 };
 inline constinit thread_local Mode mode;
@@ -29,11 +28,11 @@ struct NoGrad : RecordingScope {
   NoGrad() : RecordingScope(false) {}
 };
 
-/// While alive, nodes on this thread name `at` as their line.
+/// While alive, nodes and errors on this thread name `at` as their line.
 class LineScope {
  public:
-  explicit LineScope(Where at) : before_(mode.rule_line) { mode.rule_line = at; }
-  ~LineScope() { mode.rule_line = before_; }
+  explicit LineScope(Where at) : before_(caller_line) { caller_line = at; }
+  ~LineScope() { caller_line = before_; }
   LineScope(const LineScope&) = delete;
   LineScope& operator=(const LineScope&) = delete;
 
@@ -43,7 +42,7 @@ class LineScope {
 
 /// While alive, what a composition computes names its caller's line `at`; inside a rule or another composition the outer line stands.
 struct CallerScope : LineScope {
-  explicit CallerScope(Where at) : LineScope(mode.rule_line ? mode.rule_line : at) {}
+  explicit CallerScope(Where at) : LineScope(caller_line ? caller_line : at) {}
 };
 
 }  // namespace scoregrad

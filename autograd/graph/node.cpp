@@ -43,7 +43,7 @@ void destroy(Node* node) {
 uint64_t newest_node() { return last.load(std::memory_order_relaxed); }
 
 Node::Node(const Tensor& y, Where line)
-    : id(next_id()), at(mode.rule_line ? mode.rule_line : line), shape(y.shape()), dtype(y.dtype()), device(y.device()) {}
+    : id(next_id()), at(caller_line ? caller_line : line), shape(y.shape()), dtype(y.dtype()), device(y.device()) {}
 
 Node::~Node() = default;
 
@@ -115,7 +115,7 @@ Cotangent Node::push(std::span<const Cotangent> tangents, Paths*) const {
 void announce(const char* op, Where at, const Tensor& y) {
   Observer* observer = std::exchange(mode.observer, nullptr);  // what the observer computes is not announced to it
   try {
-    observer->computed(op, mode.rule_line ? mode.rule_line : at, y);
+    observer->computed(op, caller_line ? caller_line : at, y);
   } catch (...) {
     mode.observer = observer;
     throw;

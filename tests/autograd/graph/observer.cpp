@@ -151,6 +151,23 @@ TEST_CASE("an undefined operand, or a result of too many axes, is an error that 
   says("einsum", __LINE__, [&] { einsum("abcdefgh,ij->abcdefghij", {full, a}); });
 }
 
+TEST_CASE("an error inside a composition names its caller first, then the place inside; a checkpoint's function speaks for itself") {
+  {
+    const CallerScope scope(Where{"caller.cpp", 7});
+    const Error inside({"inside.cpp", 3}, "message"), nowhere({}, "message"), same({"caller.cpp", 7}, "message");
+    CHECK(std::string(inside.what()) == "message [at caller.cpp:7, in inside.cpp:3]");
+    CHECK(inside.where().line == 7);
+    CHECK(std::string(nowhere.what()) == "message [at caller.cpp:7]");
+    CHECK(std::string(same.what()) == "message [at caller.cpp:7]");
+  }
+  CHECK(std::string(Error({"inside.cpp", 3}, "message").what()) == "message [at inside.cpp:3]");
+  const Tensor x = draw({3}).requires_grad();
+  const int line = __LINE__ + 1;
+  const std::string text = message_of([&] { checkpoint([](const Tensor& t) { return matmul(t, ones({2})); }, x); });
+  CAPTURE(text);
+  CHECK(contains(text, here(line) + "]"));
+}
+
 TEST_CASE("nodes of a composition and of a rule name the user's line") {
   const Tensor x = draw({3}, 0.5, 2).requires_grad();
   const int line = __LINE__ + 1;

@@ -139,7 +139,7 @@ TEST_CASE("an exception inside a sweep or a scope leaves this thread recording a
   register_hook(h, [](const Tensor&) -> Tensor { throw Error({}, "hook"); });
   CHECK_THROWS_AS(grad(sum(h), x), Error);
   CHECK(mode.recording);
-  CHECK_FALSE(mode.rule_line);
+  CHECK_FALSE(caller_line);
   CHECK(exp(x).tracked());
 }
 
