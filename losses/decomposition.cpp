@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "autograd/graph/gradient.h"
@@ -160,6 +161,9 @@ void check(const DecomposeOptions& o, Where at) {
   if (o.samples == 0 && o.rule.nodes.empty()) throw Error(at, "decompose: neither samples nor a rule to integrate with");
   if (o.samples == 0 && o.trace == Trace::sliced)
     throw Error(at, "decompose: random directions in an exact sum; take Trace::exact or Trace::none");
+  const Tensor sigma = o.sigma.like(scalar(0, {float64}));
+  if (!all((sigma > 0) && (sigma < std::numeric_limits<double>::infinity())).item())
+    throw Error(at, "decompose: a noise level sigma must be positive and finite");
   std::set<std::string> names;
   for (const Wanted& group : o.wrt) {
     if (!names.insert(group.name).second) throw Error(at, fmt::format("decompose: two groups of parameters are called '{}'", group.name));

@@ -275,6 +275,9 @@ TEST_CASE("a set-up or an option that cannot be right is refused") {
   }
   CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = 0.7, .wrt = {{"c", c}}}), Error);  // c requires no gradient
   CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = 0.7, .wrt = {{"net", net}, {"net", net}}}), Error);
+  for (double sigma : {0.0, -1.0, std::nan(""), double{INFINITY}})
+    CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = sigma}), Error);
+  CHECK_THROWS_AS(decompose(conditional(net), Generated{c, law}, {.sigma = zeros({3}, f64)}), Error);
   const auto narrow_score = [](const Tensor& xt, const Tensor&) { return sum(xt, {1}); };
   CHECK_THROWS_AS(decompose(narrow_score, Generated{c, law}, {.sigma = 0.7}), Error);
   const Tensor w = zeros({3}, f64).requires_grad();
