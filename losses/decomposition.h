@@ -78,6 +78,9 @@ struct Decomposition {
   int64_t blocks = 0;   ///< Monte Carlo: independent blocks behind the standard errors, for Student's t with blocks - 1 degrees of freedom
   bool exact = false;
   bool has_ism = true;
+
+  /// Writes a page with the losses and each gradient by path, as bars where gnuplot is installed; all of it or nothing, throws Error.
+  void save(const std::string& path) const;
 };
 
 /// s(x_t, c), row by row.   x_t [n, d], c [n, m] -> [n, d]

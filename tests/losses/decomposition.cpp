@@ -1,6 +1,8 @@
 #include "losses/decomposition.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "autograd/graph/gradient.h"
 #include "losses/score_matching.h"
@@ -332,4 +334,21 @@ TEST_CASE("decompose differentiates even where the caller records nothing") {
   const Decomposition recording = run();
   const NoGrad guard;
   CHECK(total(run().esm, "phi") == total(recording.esm, "phi"));
+}
+
+TEST_CASE("a decomposition saves as a page with its losses and one figure a gradient") {
+  const Tensor phi = scalar(0.8, f64).requires_grad();
+  const LinearEncoder q{.data = Gaussian::standard(1, f64), .gain = phi, .tau = 0.5};
+  const auto score = [](const Tensor& xt, const Tensor& c) { return -0.6 * xt + 0.4 * c; };
+  const Decomposition d = decompose(score, q, {.sigma = 0.7, .rule = quadrature::gauss_hermite(4), .wrt = {{"phi", phi}}});
+  const std::string path = (std::filesystem::temp_directory_path() / "scoregrad-decomposition.html").string();
+  d.save(path);
+  std::ifstream in(path);
+  const std::string html((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  for (const char* part : {"0.567808", "0.195993", "The gradient for phi", "target_w", "0.377504"}) {
+    CAPTURE(part);
+    CHECK(html.find(part) != std::string::npos);
+  }
+  std::filesystem::remove(path);
+  CHECK_THROWS_AS(d.save("/nowhere/at/all.html"), Error);
 }
