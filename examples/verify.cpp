@@ -51,15 +51,15 @@ int main(int count, char** words) {
       printed = verify::print(run, printed);
     }
     if (plan.list) return 0;
-    int rows = 0, failed = 0;
+    int checks = 0, failed = 0;
     for (const auto& s : run.statements())
       for (const auto& row : s.rows) {
-        ++rows;
+        ++checks;
         failed += run.verdict(row) == verify::Verdict::fail;
       }
     fmt::print("\n{}\n{:.1f} s of CPU time, {:.1f} s on the clock\n", verify::summary(run), verify::cpu_seconds(),
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    if (rows == 0) {
+    if (checks == 0) {
       fmt::print(stderr, "verify: no check is called '{}'; see --list\n", plan.only);
       return 2;
     }
