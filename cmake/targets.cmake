@@ -13,6 +13,14 @@ function(scoregrad_program name)
   target_link_libraries(${name} PRIVATE scoregrad::scoregrad fmt::fmt ${arg_LIBRARIES})
 endfunction()
 
+# A ctest entry. Without LAPACK what needs a factorisation says so and counts as skipped.
+function(scoregrad_test name)
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if(NOT SCOREGRAD_HAVE_LAPACK)
+    set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "built without LAPACK")
+  endif()
+endfunction()
+
 # One program for each source in this folder whose name matches, with the sources of the folder of its name. Appends the names to
 # `programs`; what needs a library that was not found is left out, and the summary says so.
 function(scoregrad_programs pattern)
