@@ -45,11 +45,3 @@ function(scoregrad_programs pattern)
   endforeach()
   set(programs ${programs} PARENT_SCOPE)
 endfunction()
-
-# Tests of this folder that meet a factorisation are reported as skipped where the library was built without LAPACK.
-function(scoregrad_skip_without_lapack)
-  if(NOT SCOREGRAD_HAVE_LAPACK)
-    get_property(tests DIRECTORY PROPERTY TESTS)
-    set_tests_properties(${tests} PROPERTIES SKIP_REGULAR_EXPRESSION "built without LAPACK")
-  endif()
-endfunction()
