@@ -71,7 +71,8 @@ class HeaderText {
     if (quote == '\'') expect(quote);
     const size_t end = text_.find(quote, next_);
     if (end == std::string::npos) fail("a text without its closing quote");
-    return text_.substr(std::exchange(next_, end + 1), end - next_);
+    const size_t begin = std::exchange(next_, end + 1);
+    return text_.substr(begin, end - begin);
   }
   bool boolean() {
     skip();
