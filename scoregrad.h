@@ -26,4 +26,5 @@
 #include "samplers/mixture.h"
 #include "samplers/pushforward.h"
 #include "samplers/quadrature.h"
+#include "samplers/schedule.h"
 #include "scoregrad/config.h"
