@@ -1,0 +1,36 @@
+// The pool that every tensor on the GPU and every scratch buffer of a kernel comes from, and the copies between host and device.
+#pragma once
+#include "autograd/backend/contract.h"
+
+namespace scoregrad::on_cuda {
+
+void* allocate(Where at, size_t bytes);
+void release(void* data, size_t bytes) noexcept;
+MemoryUse memory();
+void reset_peak();
+/// Gives all free blocks back to the driver.
+void empty_pool();
+
+/// Returns as soon as `host` may be written again.
+void upload(void* device, const void* host, size_t bytes);
+/// Returns when the data is there.
+void download(void* host, const void* device, size_t bytes);
+void synchronise();
+
+/// A device buffer of n elements for the time of an op, uninitialised. It may go as soon as its last use is enqueued.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(int64_t n)
+      : bytes_(static_cast<size_t>(n) * sizeof(T)), data_(n > 0 ? static_cast<T*>(allocate({}, bytes_)) : nullptr) {}
+  ~Scratch() { release(data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  T* data() { return data_; }
+
+ private:
+  size_t bytes_;
+  T* data_;
+};
+
+}  // namespace scoregrad::on_cuda
