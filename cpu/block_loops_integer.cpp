@@ -17,36 +17,9 @@ template <class T>
 T where(bool m, T a, T b) {
   return m ? a : b;
 }
-// Integers wrap around as they do in NumPy; the arithmetic itself is unsigned, where C++ defines it.
-struct Wrapping {
-  int64_t v;
-  Wrapping() = default;
-  explicit constexpr Wrapping(int64_t x) : v(x) {}
-  friend Wrapping operator+(Wrapping a, Wrapping b) { return of(u(a) + u(b)); }
-  friend Wrapping operator-(Wrapping a, Wrapping b) { return of(u(a) - u(b)); }
-  friend Wrapping operator*(Wrapping a, Wrapping b) { return of(u(a) * u(b)); }
-  friend Wrapping operator-(Wrapping a) { return of(0 - u(a)); }
-  friend bool operator<(Wrapping a, Wrapping b) { return a.v < b.v; }
-  friend bool operator<=(Wrapping a, Wrapping b) { return a.v <= b.v; }
-  friend bool operator>(Wrapping a, Wrapping b) { return a.v > b.v; }
-  friend bool operator>=(Wrapping a, Wrapping b) { return a.v >= b.v; }
-  friend bool operator==(Wrapping a, Wrapping b) { return a.v == b.v; }
-  friend bool operator!=(Wrapping a, Wrapping b) { return a.v != b.v; }
-
- private:
-  static uint64_t u(Wrapping a) { return static_cast<uint64_t>(a.v); }
-  static Wrapping of(uint64_t x) { return Wrapping(static_cast<int64_t>(x)); }
-};
-inline Wrapping abs(Wrapping a) { return a.v < 0 ? -a : a; }
-/// The sign of b; 0 where b is 0.
-inline Wrapping mod(Wrapping a, Wrapping b) {
-  if (b.v == 0 || b.v == -1) return Wrapping(0);
-  const int64_t r = a.v % b.v;
-  return Wrapping(r != 0 && (r < 0) != (b.v < 0) ? r + b.v : r);
-}
-
 #undef SG_INLINE
 #define SG_INLINE inline
+#include "autograd/backend/scalar_int.inc"
 #include "cpu/block_loops.inc"
 
 }  // namespace integer

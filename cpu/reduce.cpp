@@ -76,9 +76,8 @@ class Results {
       parallel_ranges(plan_.outputs, grain, static_cast<double>(chunks_), [&](int64_t begin, int64_t end) {
         Cursor<2> cursor(plan_.kept, plan_.kept.rank, begin);
         for (int64_t i = begin; i < end; ++i, cursor.next()) {
-          Wide<T> total = table_[i];
-          for (int64_t c = 1; c < chunks_; ++c) total = C::combine(total, Wide<T>(table_[c * plan_.outputs + i]));
-          out_[cursor.offset[1]] = static_cast<T>(total);
+          const auto load = [&](int64_t c) { return Wide<T>(table_[c * plan_.outputs + i]); };
+          out_[cursor.offset[1]] = static_cast<T>(tree_of_chunk<C, Wide<T>>(0, chunks_, load));
         }
       });
     });

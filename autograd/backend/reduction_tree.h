@@ -5,7 +5,7 @@
 //   they are cut into chunks of 4096;
 //   in a chunk 64 lanes run side by side, lane l combining k = l, l + 64, l + 128, ... of the chunk in this order;
 //   lanes are combined by halving: l with l + 32, then with l + 16, ... then with l + 1 (a lane without elements does not take part);
-//   the chunks' results are combined in order, those of float32 in double.
+//   the chunks' results, those of float32 as doubles, go through 64 lanes in the same way, as one chunk however many they are.
 //
 // C++17, so that .cu files may include it.
 #pragma once
@@ -55,7 +55,7 @@ struct Min {
 template <class T>
 using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
-/// The n elements load(begin), load(begin + 1), ... of one chunk; 1 <= n <= 4096.
+/// The n >= 1 elements load(begin), load(begin + 1), ... of one chunk.
 template <class Combine, class T, class Load>
 T tree_of_chunk(int64_t begin, int64_t n, Load load) {
   T lane[tree_lanes];
@@ -75,12 +75,12 @@ T tree_of_chunk(int64_t begin, int64_t n, Load load) {
 /// All K >= 1 elements.
 template <class Combine, class T, class Load>
 T tree_reduce(int64_t K, Load load) {
-  Wide<T> total{};
-  for (int64_t begin = 0; begin < K; begin += tree_chunk) {
-    const Wide<T> value = tree_of_chunk<Combine, T>(begin, K - begin < tree_chunk ? K - begin : tree_chunk, load);
-    total = begin == 0 ? value : Combine::combine(total, value);
-  }
-  return static_cast<T>(total);
+  if (K <= tree_chunk) return tree_of_chunk<Combine, T>(0, K, load);
+  const auto chunk = [&](int64_t c) {
+    const int64_t begin = c * tree_chunk;
+    return Wide<T>(tree_of_chunk<Combine, T>(begin, K - begin < tree_chunk ? K - begin : tree_chunk, load));
+  };
+  return static_cast<T>(tree_of_chunk<Combine, Wide<T>>(0, (K + tree_chunk - 1) / tree_chunk, chunk));
 }
 
 /// The sum of load(0) .. load(K - 1), 0 where K = 0.
