@@ -3,24 +3,6 @@
 #include <fmt/format.h>
 
 namespace scoregrad::nn {
-namespace {
-
-void check_count(Where at, const char* who, size_t wanted, size_t got) {
-  if (wanted != got) throw Error(at, fmt::format("{}: {} tensors for {} parameters", who, got, wanted));
-}
-
-// Lives where the parameters do; float64, because 1 - beta^steps cancels.
-Tensor counter(const Tensors& parameters, double value) {
-  return scalar(value, {float64, parameters.empty() ? cpu : parameters[0].device()});
-}
-
-Tensors zeros_for(const Tensors& xs) {
-  Tensors out;
-  for (const Tensor& x : xs) out.push_back(zeros_like(x));
-  return out;
-}
-
-}  // namespace
 
 Tensors clipped(const Tensors& grads, double bound, Where at) {
   const NoGrad guard;
@@ -36,59 +18,135 @@ Tensors clipped(const Tensors& grads, double bound, Where at) {
   return out;
 }
 
-Sgd::Sgd(Tensors parameters, SgdOptions options)
-    : rate(counter(parameters, options.rate)), parameters_(std::move(parameters)), options_(options) {
-  if (options_.momentum != 0) momenta_ = zeros_for(parameters_);
+Optimiser::Optimiser(const char* name, Tensors parameters, Rate rate_, Where at)
+    : name_(name), parameters_(std::move(parameters)), follow_(std::move(rate_.follow)) {
+  if (parameters_.empty()) throw Error(at, fmt::format("{}: no parameters; do those of the module require a gradient?", name));
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor& p = parameters_[i];
+    if (!p.is_leaf())
+      throw Error(at, fmt::format("{}: parameter {}{} {}; give it leaves that require_grad()", name, i,
+                                  p.defined() ? " of shape " + to_string(p.shape()) : "",
+                                  p.tracked()   ? fmt::format("was computed by {}", p.made_by())
+                                  : p.defined() ? "requires no gradient"
+                                                : "is undefined"));
+  }
+  // They live where the parameters do; float64, because 1 - beta^steps cancels.
+  const Options wide{float64, parameters_[0].device()};
+  rate = scalar(rate_.value, wide);
+  steps = scalar(0, wide);
 }
 
-void Sgd::step(const Tensors& grads, Where at) {
-  check_count(at, "Sgd", parameters_.size(), grads.size());
+void Optimiser::begin(const Tensors& grads, Where at) {
+  if (grads.size() != parameters_.size())
+    throw Error(at, fmt::format("{}: {} gradients for {} parameters", name_, grads.size(), parameters_.size()));
+  for (size_t i = 0; i < grads.size(); ++i) {
+    const Tensor &g = grads[i], &p = parameters_[i];
+    if (!g.defined()) throw Error(at, fmt::format("{}: gradient {} is undefined", name_, i));
+    if (g.shape() != p.shape() || g.dtype() != p.dtype() || g.device() != p.device())
+      throw Error(
+          at, fmt::format("{}: gradient {} is {} {} on {}, its parameter {} {} on {}", name_, i, name_of(g.dtype()), to_string(g.shape()),
+                          name_of(g.device()), name_of(p.dtype()), to_string(p.shape()), name_of(p.device())));
+  }
+  begin(at);
+}
+
+void Optimiser::begin(Where at) {
+  const CallerScope scope(at);
+  const NoGrad guard;
+  if (follow_) copy_(rate, follow_(steps));
+  add_(steps, 1);
+}
+
+Tensors Optimiser::zeros_for_each() const {
+  Tensors out;
+  for (const Tensor& p : parameters_) out.push_back(zeros_like(p));
+  return out;
+}
+
+namespace {
+
+Tensor with_decay(const Tensor& g, const Tensor& p, double weight_decay) { return weight_decay == 0 ? g : g + weight_decay * p; }
+
+}  // namespace
+
+SGD::SGD(Tensors parameters, SGDOptions options, Where at)
+    : Optimiser("SGD", std::move(parameters), options.rate, at), options_(std::move(options)) {
+  if (options_.nesterov && options_.momentum == 0) throw Error(at, "SGD: nesterov without momentum is plain gradient descent");
+  if (options_.momentum != 0) momenta_ = zeros_for_each();
+}
+
+void SGD::step(const Tensors& grads, Where at) {
+  begin(grads, at);
+  const CallerScope scope(at);
   const NoGrad guard;
   for (size_t i = 0; i < grads.size(); ++i) {
-    const Tensor& p = parameters_[i];
-    Tensor move = grads[i];
+    const Tensor& p = parameters()[i];
+    Tensor move = with_decay(grads[i], p, options_.weight_decay);
     if (!momenta_.empty()) {
       copy_(momenta_[i], options_.momentum * momenta_[i] + move);
-      move = momenta_[i];
+      move = options_.nesterov ? move + options_.momentum * momenta_[i] : momenta_[i];
     }
     copy_(p, p - rate.to(p.dtype()) * move);
   }
 }
 
-Adam::Adam(Tensors parameters, AdamOptions options)
-    : rate(counter(parameters, options.rate)),
-      steps(counter(parameters, 0)),
-      parameters_(std::move(parameters)),
-      first_(zeros_for(parameters_)),
-      second_(zeros_for(parameters_)),
-      options_(options) {}
+Adam::Adam(Tensors parameters, AdamOptions options, Where at) : Adam("Adam", std::move(parameters), std::move(options), false, at) {}
+Adam::Adam(const char* name, Tensors parameters, AdamOptions options, bool decoupled, Where at)
+    : Optimiser(name, std::move(parameters), options.rate, at),
+      first_(zeros_for_each()),
+      second_(zeros_for_each()),
+      options_(std::move(options)),
+      decoupled_(decoupled) {}
+
+AdamW::AdamW(Tensors parameters, const AdamWOptions& o, Where at)
+    : Adam("AdamW", std::move(parameters), {o.rate, o.beta1, o.beta2, o.epsilon, o.weight_decay}, true, at) {}
 
 void Adam::step(const Tensors& grads, Where at) {
-  check_count(at, "Adam", parameters_.size(), grads.size());
+  begin(grads, at);
+  const CallerScope scope(at);
   const NoGrad guard;
   const AdamOptions& o = options_;
-  add_(steps, 1);
+  const bool shrinks = decoupled_ && o.weight_decay != 0;
   const Tensor unbias1 = 1 / (1 - pow(o.beta1, steps)), unbias2 = 1 / (1 - pow(o.beta2, steps));
   for (size_t i = 0; i < grads.size(); ++i) {
-    const Tensor &p = parameters_[i], &g = grads[i];
+    const Tensor& p = parameters()[i];
     const DType t = p.dtype();
+    const Tensor g = decoupled_ ? grads[i] : with_decay(grads[i], p, o.weight_decay);
     copy_(first_[i], o.beta1 * first_[i] + (1 - o.beta1) * g);
     copy_(second_[i], o.beta2 * second_[i] + (1 - o.beta2) * square(g));
     const Tensor step_size = (rate * unbias1).to(t);
-    const Tensor decayed = o.weight_decay == 0 ? p : p * (1 - rate * o.weight_decay).to(t);
+    const Tensor decayed = shrinks ? p * (1 - rate * o.weight_decay).to(t) : p;
     copy_(p, decayed - step_size * first_[i] / (sqrt(second_[i] * unbias2.to(t)) + o.epsilon));
   }
 }
 
-Average::Average(const Tensors& parameters, double decay) : decay_(decay) {
-  const NoGrad guard;
-  for (const Tensor& p : parameters) values.push_back(clone(p));
+RMSprop::RMSprop(Tensors parameters, RMSpropOptions options, Where at)
+    : Optimiser("RMSprop", std::move(parameters), options.rate, at), squares_(zeros_for_each()), options_(std::move(options)) {
+  if (options_.centred) means_ = zeros_for_each();
+  if (options_.momentum != 0) momenta_ = zeros_for_each();
 }
 
-void Average::update(const Tensors& parameters, Where at) {
-  check_count(at, "Average", values.size(), parameters.size());
+void RMSprop::step(const Tensors& grads, Where at) {
+  begin(grads, at);
+  const CallerScope scope(at);
   const NoGrad guard;
-  for (size_t i = 0; i < values.size(); ++i) copy_(values[i], decay_ * values[i] + (1 - decay_) * parameters[i]);
+  const RMSpropOptions& o = options_;
+  for (size_t i = 0; i < grads.size(); ++i) {
+    const Tensor& p = parameters()[i];
+    const Tensor g = with_decay(grads[i], p, o.weight_decay);
+    copy_(squares_[i], o.alpha * squares_[i] + (1 - o.alpha) * square(g));
+    Tensor second = squares_[i];
+    if (o.centred) {
+      copy_(means_[i], o.alpha * means_[i] + (1 - o.alpha) * g);
+      second = maximum(second - square(means_[i]), 0);  // a variance, but for rounding
+    }
+    Tensor move = g / (sqrt(second) + o.epsilon);
+    if (!momenta_.empty()) {
+      copy_(momenta_[i], o.momentum * momenta_[i] + move);
+      move = momenta_[i];
+    }
+    copy_(p, p - rate.to(p.dtype()) * move);
+  }
 }
 
 }  // namespace scoregrad::nn

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "losses/score_matching.h"
+#include "nn/ema.h"
 #include "nn/optimiser.h"
 #include "tests/conformance/derivatives.h"
 #include "tests/conformance/expectation.h"
@@ -65,13 +66,13 @@ std::function<void(const Tensors&)> optimiser_of(const Field& hyper, const Tenso
   const auto optional = [&](const char* key) { return hyper.has(key) ? hyper[key].number() : 0; };
   const double clip = optional("clip_global_norm");
   const auto clipped = [clip](const Tensors& gs) { return clip > 0 ? nn::clipped(gs, clip) : gs; };
+  const auto number = [&](const char* key) { return hyper[key].number(); };
   if (!hyper.has("beta1")) {
-    const auto sgd = std::make_shared<nn::Sgd>(parameters, nn::SgdOptions{hyper["lr"].number(), optional("momentum")});
+    const auto sgd = std::make_shared<nn::SGD>(parameters, nn::SGDOptions{.rate = number("lr"), .momentum = optional("momentum")});
     return [=](const Tensors& gs) { sgd->step(clipped(gs)); };
   }
-  const auto adam =
-      std::make_shared<nn::Adam>(parameters, nn::AdamOptions{hyper["lr"].number(), hyper["beta1"].number(), hyper["beta2"].number(),
-                                                             hyper["eps"].number(), optional("weight_decay")});
+  const auto adam = std::make_shared<nn::AdamW>(
+      parameters, nn::AdamWOptions{number("lr"), number("beta1"), number("beta2"), number("eps"), optional("weight_decay")});
   return [=](const Tensors& gs) { adam->step(clipped(gs)); };
 }
 
@@ -81,12 +82,12 @@ void optimise(const Step& step, const std::string& name, Values& values) {
   const Named parameters = leaves(step.test["params"]);
   const Tensors xs = values_of(parameters);
   // "ema_after_3_m0.9": the decay is in the key.
-  std::map<std::string, nn::Average> averages;
+  std::map<std::string, nn::EMA> averages;
   for (const std::string& key : run.keys())
     if (key.rfind("ema_after_", 0) == 0) {
       const size_t m = key.find("_m");
       if (m == std::string::npos) run[key].malformed("the key must end in _m and the decay");
-      averages.emplace(key, nn::Average(xs, std::strtod(key.c_str() + m + 2, nullptr)));
+      averages.emplace(key, nn::EMA(xs, {.decay = std::strtod(key.c_str() + m + 2, nullptr), .corrected = false}));
     }
   const auto update = optimiser_of(run["hyper"], xs);
   std::vector<double> before;
@@ -94,14 +95,15 @@ void optimise(const Step& step, const std::string& name, Values& values) {
     const Tensor loss = step.loss(parameters, step.x);
     before.push_back(loss.item());
     update(grad(loss, xs));
-    for (auto& entry : averages) entry.second.update(xs);
+    for (auto& entry : averages) entry.second.update();
   }
   values.add(prefix + "loss_before_each_step", from(before, like(step.x)));
   values.add(prefix + "loss_after", step.loss(parameters, step.x).item());
   values.add(fmt::format("{}params_after_{}", prefix, before.size()), parameters);
   for (const auto& [key, average] : averages) {
     size_t i = 0;
-    for (const auto& entry : parameters) values.add(prefix + key + "." + entry.first, average.values[i++]);
+    const Tensors values_now = average.values();
+    for (const auto& entry : parameters) values.add(prefix + key + "." + entry.first, values_now[i++]);
   }
 }
 

@@ -2,53 +2,149 @@
 
 #include <cmath>
 
+#include "autograd/graph/gradient.h"
+#include "nn/module.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
 using namespace scoregrad;
 
 namespace {
+
 const Options f64{.dtype = float64};
 const std::vector<std::vector<double>> gradients = {{0.3, -1.2}, {0.5, 0.1}, {-2.0, 0.4}};
+Tensor leaf(const std::vector<double>& values = {1.0, -2.0}) { return from(values, f64).requires_grad(); }
+
+// Runs an optimiser over the gradients, and next(p, g, step, i) over the same numbers one at a time.
+template <class Optimiser, class Next>
+double apart_from_formula(Optimiser&& optimiser, const Tensor& p, Next&& next) {
+  std::vector<double> want = {1.0, -2.0};
+  for (size_t step = 0; step < gradients.size(); ++step) {
+    optimiser.step({from(gradients[step], f64)});
+    for (size_t i = 0; i < 2; ++i) want[i] = next(want[i], gradients[step][i], static_cast<int>(step) + 1, i);
+  }
+  return apart(p.detach(), from(want, f64));
+}
+
+std::string text_of_error(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
 }  // namespace
 
-TEST_CASE("Adam takes the steps of its formula, weight decay decoupled") {
-  const Tensor p = from({1.0, -2.0}, f64);
+TEST_CASE("Adam takes the steps of its formula, and joins the decay to the gradient") {
+  const Tensor p = leaf();
   nn::Adam adam({p}, {.rate = 0.1, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 1e-3, .weight_decay = 0.5});
-  std::vector<double> want = {1.0, -2.0}, m(2), v(2);
-  for (int step = 1; step <= 3; ++step) {
-    const std::vector<double>& g = gradients[static_cast<size_t>(step) - 1];
-    adam.step({from(g, f64)});
-    for (size_t i = 0; i < 2; ++i) {
-      m[i] = 0.8 * m[i] + 0.2 * g[i];
-      v[i] = 0.9 * v[i] + 0.1 * g[i] * g[i];
-      want[i] -= 0.1 * 0.5 * want[i];
-      want[i] -= 0.1 * (m[i] / (1 - std::pow(0.8, step))) / (std::sqrt(v[i] / (1 - std::pow(0.9, step))) + 1e-3);
-    }
-  }
-  CHECK(apart(p, from(want, f64)) < 1e-14);
+  std::vector<double> m(2), v(2);
+  CHECK(apart_from_formula(adam, p, [&](double x, double g, int step, size_t i) {
+          g += 0.5 * x;
+          m[i] = 0.8 * m[i] + 0.2 * g;
+          v[i] = 0.9 * v[i] + 0.1 * g * g;
+          return x - 0.1 * (m[i] / (1 - std::pow(0.8, step))) / (std::sqrt(v[i] / (1 - std::pow(0.9, step))) + 1e-3);
+        }) < 1e-14);
   CHECK(adam.steps.item() == 3);
 }
 
+TEST_CASE("AdamW shrinks the parameters beside the step, by 1 % of the rate unless told otherwise") {
+  for (double decay : {0.01, 0.5}) {
+    const Tensor p = leaf();
+    nn::AdamWOptions options{.rate = 0.1, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 1e-3};
+    if (decay == 0.5) options.weight_decay = decay;
+    nn::AdamW adam({p}, options);
+    std::vector<double> m(2), v(2);
+    CHECK(apart_from_formula(adam, p, [&](double x, double g, int step, size_t i) {
+            m[i] = 0.8 * m[i] + 0.2 * g;
+            v[i] = 0.9 * v[i] + 0.1 * g * g;
+            x -= 0.1 * decay * x;
+            return x - 0.1 * (m[i] / (1 - std::pow(0.8, step))) / (std::sqrt(v[i] / (1 - std::pow(0.9, step))) + 1e-3);
+          }) < 1e-14);
+  }
+}
+
+TEST_CASE("Adam's first step is the rate along the sign of the gradient, whatever its size") {
+  const Tensor p = leaf({1.0, -2.0, 3.0});
+  nn::Adam({p}, {.rate = 0.25}).step({from({1e-3, -50.0, 1e6}, f64)});
+  CHECK(apart(p.detach(), from({0.75, -1.75, 2.75}, f64)) < 1e-5);
+}
+
+TEST_CASE("gradient descent takes the steps of its formula, with and without momentum, Nesterov's and decay") {
+  for (double momentum : {0.0, 0.9})
+    for (bool nesterov : {false, true})
+      for (double decay : {0.0, 0.3}) {
+        if (nesterov && momentum == 0) continue;
+        const Tensor p = leaf();
+        std::vector<double> m(2);
+        CHECK(apart_from_formula(nn::SGD({p}, {.rate = 0.05, .momentum = momentum, .nesterov = nesterov, .weight_decay = decay}), p,
+                                 [&](double x, double g, int, size_t i) {
+                                   g += decay * x;
+                                   m[i] = momentum * m[i] + g;
+                                   return x - 0.05 * (nesterov ? g + momentum * m[i] : m[i]);
+                                 }) < 1e-15);
+      }
+}
+
+TEST_CASE("RMSprop takes the steps of its formula, with and without momentum, centring and decay") {
+  for (double momentum : {0.0, 0.7})
+    for (bool centred : {false, true}) {
+      const Tensor p = leaf();
+      std::vector<double> v(2), mean(2), m(2);
+      const nn::RMSpropOptions options{
+          .rate = 0.05, .alpha = 0.9, .epsilon = 1e-3, .momentum = momentum, .centred = centred, .weight_decay = 0.2};
+      CHECK(apart_from_formula(nn::RMSprop({p}, options), p, [&](double x, double g, int, size_t i) {
+              g += 0.2 * x;
+              v[i] = 0.9 * v[i] + 0.1 * g * g;
+              mean[i] = 0.9 * mean[i] + 0.1 * g;
+              m[i] = momentum * m[i] + g / (std::sqrt(v[i] - (centred ? mean[i] * mean[i] : 0)) + 1e-3);
+              return x - 0.05 * m[i];
+            }) < 1e-14);
+    }
+}
+
 TEST_CASE("the rate is a tensor that may be changed between steps") {
-  const Tensor p = from({1.0}, f64);
+  const Tensor p = leaf({1.0});
   nn::Adam adam({p}, {.rate = 0.1});
   fill_(adam.rate, 0);
   adam.step({from({5.0}, f64)});
-  CHECK(p.item() == 1);
+  CHECK(p.detach().item() == 1);
 }
 
-TEST_CASE("gradient descent takes the steps of its formula, with and without momentum") {
-  for (double momentum : {0.0, 0.9}) {
-    const Tensor p = from({1.0, -2.0}, f64).requires_grad();
-    nn::Sgd sgd({p}, {.rate = 0.05, .momentum = momentum});
-    std::vector<double> want = {1.0, -2.0}, m(2);
-    for (const std::vector<double>& g : gradients) {
-      sgd.step({from(g, f64)});
-      for (size_t i = 0; i < 2; ++i) want[i] -= 0.05 * (m[i] = momentum * m[i] + g[i]);
-    }
-    CHECK(apart(p.detach(), from(want, f64)) < 1e-15);
+TEST_CASE("a rate may follow a schedule of the optimiser's own steps") {
+  const Tensor p = leaf({0.0});
+  nn::SGD sgd({p}, {.rate = nn::schedule::step(1, 2, 0.5)});
+  std::vector<double> at;
+  for (int i = 0; i < 5; ++i) {
+    sgd.step({from({-1.0}, f64)});
+    at.push_back(p.detach().item());
   }
+  CHECK(at == std::vector<double>{1, 2, 2.5, 3, 3.25});
+  CHECK(sgd.rate.item() == 0.25);
+}
+
+TEST_CASE("float32 parameters are moved in float32") {
+  const Tensor p = from({1.0, -2.0}).requires_grad();
+  nn::Adam({p}, {.rate = 0.1}).step({from({0.5, -0.5})});
+  CHECK(p.dtype() == float32);
+  CHECK(apart(p.detach(), from({0.9, -1.9})) < 1e-6);
+}
+
+TEST_CASE("an optimiser lists its state as a module does") {
+  const auto names = [](const auto& optimiser) {
+    std::string all;
+    nn::each_tensor(optimiser, [&](const std::string& name, const Tensor&) { all += name + " "; });
+    return all;
+  };
+  CHECK(names(nn::SGD({leaf()})) == "rate steps ");
+  CHECK(names(nn::SGD({leaf(), leaf()}, {.momentum = 0.9})) == "rate steps momenta.0 momenta.1 ");
+  CHECK(names(nn::Adam({leaf()})) == "rate steps first.0 second.0 ");
+  CHECK(names(nn::AdamW({leaf()})) == "rate steps first.0 second.0 ");
+  CHECK(names(nn::RMSprop({leaf()}, {.momentum = 0.1, .centred = true})) == "rate steps squares.0 means.0 momenta.0 ");
+  CHECK(nn::parameters(nn::Adam({leaf()})).empty());  // its state is not for training
 }
 
 TEST_CASE("clipping scales the joint norm down to its bound and leaves small and zero gradients alone") {
@@ -59,14 +155,19 @@ TEST_CASE("clipping scales the joint norm down to its bound and leaves small and
   CHECK(nn::clipped({from({0.0}, f64)}, 1)[0].item() == 0);
 }
 
-TEST_CASE("a running average forgets at its decay") {
-  nn::Average e({from({1.0}, f64)}, 0.9);
-  e.update({from({2.0}, f64)});
-  e.update({from({2.0}, f64)});
-  CHECK(apart(e.values[0].item(), 2 - 0.81) < 1e-15);
-}
-
-TEST_CASE("a step with the wrong number of gradients is refused") {
-  nn::Adam adam({from({1.0}, f64)});
-  CHECK_THROWS_AS(adam.step({}), Error);
+TEST_CASE("what cannot be trained is refused by name, and gradients that do not fit write nothing") {
+  CHECK(has(text_of_error([] { nn::Adam({leaf(), from({1.0, 2.0}, f64)}); }), "Adam: parameter 1 of shape [2] requires no gradient"));
+  CHECK(has(text_of_error([] { nn::AdamW({2 * leaf()}); }), "AdamW: parameter 0 of shape [2] was computed by mul"));
+  CHECK(has(text_of_error([] { nn::SGD({Tensor()}); }), "SGD: parameter 0 is undefined"));
+  CHECK(has(text_of_error([] { nn::RMSprop({}); }), "RMSprop: no parameters"));
+  CHECK(has(text_of_error([] { nn::SGD({leaf()}, {.nesterov = true}); }), "nesterov without momentum"));
+  const Tensor p = leaf(), q = leaf({1.0});
+  nn::Adam adam({p, q});
+  const Tensor g = from({1, 1}, f64);
+  CHECK(has(text_of_error([&] { adam.step({g}); }), "1 gradients for 2 parameters"));
+  CHECK(has(text_of_error([&] { adam.step({g, g}); }), "gradient 1 is float64 [2] on cpu, its parameter float64 [1] on cpu"));
+  CHECK(has(text_of_error([&] { adam.step({g, from({1})}); }), "gradient 1 is float32"));
+  CHECK(has(text_of_error([&] { adam.step({g, Tensor()}); }), "gradient 1 is undefined"));
+  CHECK(apart(p.detach(), from({1, -2}, f64)) == 0);
+  CHECK(adam.steps.item() == 0);
 }

@@ -1,0 +1,44 @@
+// The exponential moving average of parameters, and its use in their place.
+#pragma once
+#include "autograd/ops/ops.h"
+
+namespace scoregrad::nn {
+
+/// While alive, parameters hold other values; then they get their own back. Do not train meanwhile: what is written is lost.
+class Swapped {
+ public:
+  Swapped(Tensors parameters, const Tensors& values);
+  ~Swapped();
+  Swapped(const Swapped&) = delete;
+  Swapped& operator=(const Swapped&) = delete;
+
+ private:
+  Tensors parameters_, own_;
+};
+
+struct EMAOptions {
+  double decay = 0.999;
+  bool corrected = true;  ///< start from zero and divide by 1 - decay^steps, so that where training began has no weight; else start there
+};
+/// e <- decay e + (1 - decay) p after each step.
+class EMA {
+ public:
+  explicit EMA(Tensors parameters, EMAOptions options = {}, Where at = Where::here());
+  /// Takes the parameters' present values in; call it after the optimiser's step.
+  void update(Where at = Where::here());
+  /// The averages, corrected if asked for; throws Error if there are none yet.
+  Tensors values(Where at = Where::here()) const;
+  /// Puts the averages in the parameters' place for a scope:  { const auto as_average = ema.swapped(); evaluate(net); }
+  [[nodiscard]] Swapped swapped(Where at = Where::here()) const;
+  static void fields(auto& m, auto visit) {
+    visit("steps", m.steps_);
+    visit("averages", m.averages_);
+  }
+
+ private:
+  Tensors parameters_, averages_;
+  Tensor steps_;
+  EMAOptions options_;
+};
+
+}  // namespace scoregrad::nn

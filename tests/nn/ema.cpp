@@ -1,0 +1,75 @@
+#include "nn/ema.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "nn/module.h"
+#include "tests/catch.h"
+#include "tests/close.h"
+
+using namespace scoregrad;
+
+namespace {
+const Options f64{.dtype = float64};
+void set(const Tensor& p, double value) {
+  const NoGrad guard;
+  fill_(p, value);
+}
+}  // namespace
+
+TEST_CASE("an average forgets at its decay") {
+  const Tensor p = from({1.0}, f64).requires_grad();
+  nn::EMA e({p}, {.decay = 0.9, .corrected = false});
+  CHECK(e.values()[0].item() == 1);
+  set(p, 2);
+  e.update();
+  e.update();
+  CHECK(apart(e.values()[0].item(), 2 - 0.81) < 1e-15);
+}
+
+TEST_CASE("a corrected average gives the beginning no weight: equal values average to themselves at once") {
+  const Tensor p = from({1000.0}, f64).requires_grad();
+  nn::EMA e({p}, {.decay = 0.99});
+  set(p, 3);
+  e.update();
+  CHECK(apart(e.values()[0].item(), 3) < 1e-13);
+  set(p, 5);
+  e.update();
+  // weights 0.01 x 0.99 and 0.01, over their sum
+  CHECK(apart(e.values()[0].item(), (0.99 * 3 + 5) / 1.99) < 1e-13);
+}
+
+TEST_CASE("swapped parameters hold the averages inside the scope and their own values after it, exceptions included") {
+  const Tensor p = from({1.0, 2.0}, f64).requires_grad(), q = from({7.0}, f64).requires_grad();
+  nn::EMA e({p, q}, {.decay = 0.5, .corrected = false});
+  set(p, 3);
+  e.update();
+  {
+    const auto as_average = e.swapped();
+    CHECK(apart(p.detach(), from({2, 2.5}, f64)) < 1e-15);
+    CHECK(p.tracked());
+  }
+  CHECK(apart(p.detach(), from({3, 3}, f64)) == 0);
+  try {
+    const auto as_average = e.swapped();
+    throw std::runtime_error("evaluation failed");
+  } catch (const std::runtime_error&) {
+  }
+  CHECK(apart(p.detach(), from({3, 3}, f64)) == 0);
+  CHECK(q.detach().item() == 7);
+  e.update();  // the average itself did not move meanwhile
+  CHECK(apart(e.values()[0], from({2.5, 2.75}, f64)) < 1e-15);
+}
+
+TEST_CASE("an average lists its state, and refuses what it cannot average") {
+  const Tensor p = from({1.0}, f64).requires_grad();
+  std::string names;
+  const nn::EMA e({p});
+  nn::each_tensor(e, [&](const std::string& name, const Tensor&) { names += name + " "; });
+  CHECK(names == "steps averages.0 ");
+  CHECK_THROWS_AS(nn::EMA({}), Error);
+  CHECK_THROWS_AS(nn::EMA({p}, {.decay = 1}), Error);
+  CHECK_THROWS_AS(nn::EMA({p}, {.decay = -0.1}), Error);
+  CHECK_THROWS_AS(nn::EMA({p}).values(), Error);
+  CHECK_THROWS_AS(nn::EMA({p}).swapped(), Error);
+}
