@@ -35,6 +35,7 @@ constexpr Backend table{
     .index_select = on_cpu::index_select,
     .index_add = on_cpu::index_add,
     .matmul = on_cpu::matmul,
+    .convolution = on_cpu::convolution,
     .random = on_cpu::random,
     .fold = on_cpu::fold,
     .cholesky = on_cpu::cholesky,

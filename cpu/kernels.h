@@ -20,6 +20,8 @@ void index_select(Where at, const View& out, const View& in, const View& index, 
 void index_add(Where at, const View& out, const View& index, const View& in, int axis);
 // matmul.cpp
 void matmul(const View& out, const View& a, const View& b);
+// convolution.cpp
+void convolution(Where at, ConvolutionPart part, const View& out, const View& a, const View& b, const Convolution& geometry);
 // linalg.cpp
 void cholesky(Where at, const View& out, const View& in);
 void solve(Where at, const View& out, const View& a, const View& b);

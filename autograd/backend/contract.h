@@ -17,6 +17,20 @@ struct KeyWords {
   const int64_t* address;
 };
 
+/// The three arrays of a convolution, each a linear function of the other two.
+enum class ConvolutionPart : uint8_t {
+  forward,  ///< out = y from a = x and b = w
+  input,    ///< out = x from a = y and b = w, the adjoint in x: what no window reads becomes 0
+  weight,   ///< out = w from a = x and b = y, the adjoint in w
+};
+/// y[n, o, p] = sum over c, k of x[n, c, p stride - before + k dilation] w[o, c, k] for positions p = (p0, p1) and k = (k0, k1), with x = 0
+/// outside. The padding after the last element follows from the extents. x [n, c, h, w], w [o, c / groups, kh, kw], y [n, o, ph, pw];
+/// each group of o / groups outputs reads its own c / groups inputs. One spatial axis: h = kh = ph = 1.
+struct Convolution {
+  int64_t stride[2], before[2], dilation[2];
+  int64_t groups;
+};
+
 /// Bytes handed out now, at most so far, and held in the pool for reuse.
 struct MemoryUse {
   int64_t live, peak, pooled;
@@ -51,6 +65,9 @@ struct Backend {
   void (*index_add)(Where at, const View& out, const View& index, const View& in, int axis);  // out[index[i], :] += in[i, :], in order of i
   void (*matmul)(const View& out, const View& a,
                  const View& b);  // [.., m, k] x [.., k, n]: same batch extents (stride 0 repeats), any strides
+
+  // any strides, float32 or float64; null where a device has none
+  void (*convolution)(Where at, ConvolutionPart part, const View& out, const View& a, const View& b, const Convolution& geometry);
 
   // random numbers: element i of a stream is word i mod 4 of Philox block i div 4 (float64: two words); `offset` counts elements
   void (*random)(Random kind, const View& out, KeyWords key, uint64_t offset);  // out contiguous; bits: int64 in [0, 2^32)

@@ -161,6 +161,16 @@ Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, doubl
   return scaled(x.at, reshape(standardised(grouped, {2}, eps), t.shape()), reshape(w, column), reshape(b, column));
 }
 
+Tensor instance_norm(Operand x, Operand weight, Operand bias, double eps) {
+  const Tensor& t = tensor_of(x, "instance_norm");
+  if (t.rank() < 3 || tensor_of(weight, "instance_norm").shape() != Shape{t.shape()[1]} ||
+      tensor_of(bias, "instance_norm").shape() != Shape{t.shape()[1]})
+    throw Error(x.at,
+                fmt::format("instance_norm: x {} with weight {} and bias {}; wanted are x [n, c, ..] with positions, weight and bias [c]",
+                            to_string(t.shape()), to_string(weight.tensor().shape()), to_string(bias.tensor().shape())));
+  return group_norm(x, std::max<int64_t>(1, t.shape()[1]), weight, bias, eps);
+}
+
 Tensor outer(Operand a, Operand b) {
   const Tensor &s = tensor_of(a, "outer"), &t = tensor_of(b, "outer");
   if (s.rank() != 1 || t.rank() != 1)

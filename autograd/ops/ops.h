@@ -137,6 +137,44 @@ Tensor inverse(Operand a);
 /// log |det a|.   [.., n, n] -> [..]
 Tensor logabsdet(Operand a);
 
+// ---- convolutions and windows: convolution.cpp, window.cpp; x is [n, c, l] or [n, c, h, w] --------------------------------------------
+/// A number for each spatial axis; one number stands for all of them.
+struct PerAxis : Dims {
+  PerAxis() = default;
+  PerAxis(int64_t all) : Dims{all} {}
+  PerAxis(std::initializer_list<int64_t> each) : Dims(each) {}
+};
+struct ConvOptions {
+  PerAxis stride = 1, padding = 0, dilation = 1;
+  int64_t groups = 1;          ///< parts of the channels that are convolved each by itself
+  PerAxis padding_after = {};  ///< where the padding behind the last element differs from `padding`
+};
+/// y[n, o, p] = sum over c, k of x[n, c, stride p - padding + dilation k] weight[o, c, k], with x = 0 outside.   x [n, c, l],
+/// weight [o, c / groups, k] -> [n, o, (l + padding + padding_after - dilation (k - 1) - 1) / stride + 1], rounded down
+Tensor conv1d(Operand x, Operand weight, const ConvOptions& options = {});
+/// The same over two axes.   x [n, c, h, w], weight [o, c / groups, kh, kw] -> [n, o, ph, pw]
+Tensor conv2d(Operand x, Operand weight, const ConvOptions& options = {});
+/// The adjoint of conv1d in its x: <conv1d(z, weight), x> = <z, y>.   x [n, o, p], weight [o, c / groups, k] ->
+/// [n, c, stride (p - 1) + dilation (k - 1) + 1 - padding - padding_after + output_padding], where output_padding < stride or dilation
+Tensor conv_transpose1d(Operand x, Operand weight, const ConvOptions& options = {}, const PerAxis& output_padding = 0);
+Tensor conv_transpose2d(Operand x, Operand weight, const ConvOptions& options = {}, const PerAxis& output_padding = 0);
+
+struct PoolOptions {
+  PerAxis stride = {};  ///< the kernel's extents if not given
+  PerAxis padding = 0;  ///< on both sides, at most half the kernel
+};
+/// The largest element of each window; equal ones share the gradient. Padding is never the largest.   [n, c, l] -> [n, c, (l + 2 padding -
+/// kernel) / stride + 1], rounded down
+Tensor max_pool1d(Operand x, const PerAxis& kernel, const PoolOptions& options = {});
+Tensor max_pool2d(Operand x, const PerAxis& kernel, const PoolOptions& options = {});
+/// The mean of each window, in which padding counts as zeros.
+Tensor avg_pool1d(Operand x, const PerAxis& kernel, const PoolOptions& options = {});
+Tensor avg_pool2d(Operand x, const PerAxis& kernel, const PoolOptions& options = {});
+enum class Interpolation : uint8_t { nearest, linear };
+/// Each spatial axis `scale` times as long. nearest: y_i = x_(i / scale), rounded down. linear: between the two nearest centres, where the
+/// centre of y_i lies at (i + 1/2) / scale - 1/2, constant beyond the outermost; over two axes this is bilinear.
+Tensor upsample(Operand x, const PerAxis& scale, Interpolation between = Interpolation::nearest);
+
 // ---- compositions: composite.cpp ---------------------------------------------------------------------------------------------------
 /// x where lo <= x <= hi, else the bound; gradient 1 inside and on the bounds.
 Tensor clamp(Operand x, double lo, double hi);
@@ -151,6 +189,8 @@ Tensor log_softmax(Operand x, int64_t axis = -1);
 Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps = 1e-5);
 /// The same over groups of channels and all positions.   x [n, c, ..], weight and bias [c]
 Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, double eps = 1e-5);
+/// The same over the positions of each channel by itself.   x [n, c, ..], weight and bias [c]
+Tensor instance_norm(Operand x, Operand weight, Operand bias, double eps = 1e-5);
 
 // ---- writing in place: inplace.cpp; refused on tracked tensors while recording ------------------------------------------------------
 /// y = x, y = value, y += x, for y's own elements. Each counts as a write: a gradient that still needs the old values throws.

@@ -43,11 +43,26 @@ std::vector<Padding> padding_of(Attributes a) {
   return all;
 }
 
-// Each pixel repeated along the last two axes.
-Tensor upsample_nearest(const Tensor& x, int64_t scale) {
-  const int64_t n = x.extent(0), c = x.extent(1), h = x.extent(2), w = x.extent(3);
-  return reshape(broadcast_to(reshape(x, {n, c, h, 1, w, 1}), {n, c, h, scale, w, scale}), {n, c, h * scale, w * scale});
+// "stride", "padding", "dilation", ..: a number or a list.
+PerAxis per_axis(Attributes a, const char* name, PerAxis otherwise) {
+  if (!a.has(name)) return otherwise;
+  PerAxis out;
+  if (a[name].json().is_array())
+    for (int64_t n : a[name].integers()) out.push_back(n);
+  else
+    out.push_back(a[name].integer());
+  return out;
 }
+ConvOptions conv_of(Attributes a) {
+  return {per_axis(a, "stride", 1), per_axis(a, "padding", 0), per_axis(a, "dilation", 1), a.has("groups") ? a["groups"].integer() : 1, {}};
+}
+// The third input is added to each channel.
+Tensor biased(const Tensor& y, Inputs x) {
+  Shape column{y.extent(1)};
+  for (int i = 2; i < y.rank(); ++i) column.push_back(1);
+  return y + reshape(x[2], column);
+}
+PoolOptions pool_of(Attributes a) { return {per_axis(a, "stride", {}), per_axis(a, "padding", 0)}; }
 
 template <Tensor (*f)(Operand)>
 Tensor unary(Inputs x, Attributes) {
@@ -108,7 +123,13 @@ const std::map<std::string, Row>& table() {
       {"tril", {1, [](Inputs x, Attributes a) { return tril(x[0], a["diagonal"].integer()); }}},
       {"triu", {1, [](Inputs x, Attributes a) { return triu(x[0], a["diagonal"].integer()); }}},
       {"diag", {1, unary<diag>}}, {"diagonal", {1, unary<diagonal>}},
-      {"upsample_nearest2d", {1, [](Inputs x, Attributes a) { return upsample_nearest(x[0], a["scale"].integer()); }}},
+      {"conv1d", {3, [](Inputs x, Attributes a) { return biased(conv1d(x[0], x[1], conv_of(a)), x); }}},
+      {"conv2d", {3, [](Inputs x, Attributes a) { return biased(conv2d(x[0], x[1], conv_of(a)), x); }}},
+      {"conv_transpose2d", {3, [](Inputs x, Attributes a) {
+         return biased(conv_transpose2d(x[0], x[1], conv_of(a), per_axis(a, "output_padding", 0)), x); }}},
+      {"max_pool2d", {1, [](Inputs x, Attributes a) { return max_pool2d(x[0], per_axis(a, "kernel", {}), pool_of(a)); }}},
+      {"avg_pool2d", {1, [](Inputs x, Attributes a) { return avg_pool2d(x[0], per_axis(a, "kernel", {}), pool_of(a)); }}},
+      {"upsample_nearest2d", {1, [](Inputs x, Attributes a) { return upsample(x[0], per_axis(a, "scale", {})); }}},
 
       {"index_select", {1, [](Inputs x, Attributes a) { return index_select(x[0], axis_of(a), a["index"].indices()); }}},
       {"gather", {1, [](Inputs x, Attributes a) { return gather(x[0], axis_of(a), a["index"].indices()); }}},

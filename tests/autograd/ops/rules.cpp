@@ -112,6 +112,20 @@ std::vector<Case> cases() {
       {"matmul", [](const Tensors& v) { return matmul(v[0], v[1]); }, {draw({3}), draw({2, 3, 4})}},
       {"matmul", [](const Tensors& v) { return matmul(v[0], v[1]); }, {draw({2, 1, 3, 4}), draw({3, 4, 2})}},
       {"matmul", [](const Tensors& v) { return dot(v[0], v[1]) + trace(matmul(v[0], transpose(v[1]))); }, {x, y}},
+      {"convolution", [](const Tensors& v) { return conv1d(v[0], v[1], {.padding = 1}); }, {cube, draw({2, 3, 3}, -1, 1, 3)}},
+      {"convolution",
+       [](const Tensors& v) {
+         return conv2d(v[0], v[1], {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2, .padding_after = {0, 1}});
+       },
+       {draw({2, 4, 4, 3}), draw({2, 2, 3, 2}, -1, 1, 3)}},
+      {"convolution",
+       [](const Tensors& v) {
+         return conv_transpose2d(v[0], v[1], {.stride = 2, .padding = 1, .groups = 2}, {1, 0});
+       },
+       {draw({1, 4, 2, 3}), draw({4, 1, 3, 2}, -1, 1, 3)}},
+      {"convolution",  // part `weight`
+       [](const Tensors& v) { return grad(sum(exp(conv1d(v[0], v[1]))), v[1], {.create_graph = true}); },
+       {draw({2, 2, 4}), draw({1, 2, 2}, -1, 1, 3)}},
       {"cholesky", [](const Tensors& v) { return cholesky(positive(v[0])); }, {regular(3, 1)}},
       {"solve", [](const Tensors& v) { return solve(v[0], v[1]); }, {regular(3, 1), draw({3, 2})}},
       {"solve", [](const Tensors& v) { return inverse(v[0]); }, {regular(3, 2)}},
@@ -194,6 +208,15 @@ TEST_CASE("compositions are right to second order") {
   check("elu", [](const Tensors& v) { return elu(v[0], 0.7); }, {x});
   check("layer_norm", [](const Tensors& v) { return layer_norm(v[0], v[1], v[2]); }, {draw({4, 6}), w, b});
   check("group_norm", [](const Tensors& v) { return group_norm(v[0], 3, v[1], v[2]); }, {cube, w, b});
+  check("instance_norm", [](const Tensors& v) { return instance_norm(v[0], v[1], v[2]); }, {cube, w, b});
+  const Tensor image = draw({2, 2, 4, 5});
+  check("max_pool2d", [](const Tensors& v) { return square(max_pool2d(v[0], 2)); }, {image});
+  check("max_pool2d", [](const Tensors& v) { return square(max_pool2d(v[0], {3, 2}, {.stride = 1, .padding = 1})); }, {image});
+  check("max_pool1d", [](const Tensors& v) { return square(max_pool1d(v[0], 3, {.stride = 2})); }, {draw({2, 3, 7})});
+  check("avg_pool2d", [](const Tensors& v) { return square(avg_pool2d(v[0], {2, 3}, {.stride = {1, 2}, .padding = {1, 0}})); }, {image});
+  check("avg_pool1d", [](const Tensors& v) { return square(avg_pool1d(v[0], 2)); }, {draw({2, 3, 7})});
+  check("upsample nearest", [](const Tensors& v) { return square(upsample(v[0], {2, 3})); }, {image});
+  check("upsample linear", [](const Tensors& v) { return square(upsample(v[0], {2, 3}, Interpolation::linear)); }, {image});
   check("pad", [](const Tensors& v) { return square(pad(v[0], {{1, 0}, {2, 1}}, 0.5)); }, {x});
   check("roll", [](const Tensors& v) { return roll(v[0], -5, 1) * v[0]; }, {x});
   check("tril", [](const Tensors& v) { return tril(v[0], 1) * triu(v[0], -1); }, {x});
