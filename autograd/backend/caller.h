@@ -8,4 +8,7 @@ namespace scoregrad {
 /// CallerScope in autograd/graph/mode.h.
 inline constinit thread_local Where caller_line;
 
+/// How an Error learns that line. A backend that is a library of its own carries a copy of this folder and asks the program it serves.
+extern Where (*find_caller)();
+
 }  // namespace scoregrad

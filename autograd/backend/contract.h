@@ -82,8 +82,8 @@ struct Backend {
 };
 
 const Backend& cpu_backend();
-/// Null where the library was built without CUDA.
-const Backend* cuda_backend();
+/// Loads the CUDA backend at the first call; throws Error that says what is missing on this machine or in this build.
+const Backend& cuda_backend(Where at);
 
 /// The backend of a device; throws Error for a device that this build or machine does not have.
 const Backend& backend(Device device, Where at = Where::here());

@@ -7,11 +7,14 @@
 #include "autograd/backend/caller.h"
 
 namespace scoregrad {
+
+Where (*find_caller)() = [] { return caller_line; };
+
 namespace {
 
 // The line inside a composition says little to its caller, but all to whoever wrote it.
 std::string located(const std::string& message, Where at) {
-  const Where caller = caller_line ? caller_line : at;
+  const Where found = find_caller(), caller = found ? found : at;
   if (!caller) return message;
   if (!at || (at.line == caller.line && std::strcmp(at.file, caller.file) == 0))
     return fmt::format("{} [at {}:{}]", message, caller.file, caller.line);
@@ -20,6 +23,6 @@ std::string located(const std::string& message, Where at) {
 
 }  // namespace
 
-Error::Error(Where at, const std::string& message) : std::runtime_error(located(message, at)), at_(caller_line ? caller_line : at) {}
+Error::Error(Where at, const std::string& message) : std::runtime_error(located(message, at)), at_(find_caller() ? find_caller() : at) {}
 
 }  // namespace scoregrad

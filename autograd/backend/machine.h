@@ -1,8 +1,11 @@
-// What a program may ask of the machine it runs on, and set: memory and threads.
+// What a program may ask of the machine it runs on, and set: devices, memory, threads, precision.
 #pragma once
 #include "autograd/backend/contract.h"
 
 namespace scoregrad {
+
+/// True if tensors can live there; else `missing` receives what this build or machine lacks.
+bool available(Device device, std::string* missing = nullptr);
 
 /// Bytes that tensors and running kernels hold on a device: `live` now, `peak` at most since reset_peak_memory(), and `pooled`, which are
 /// free and kept for reuse. Throws Error for a device that is not there.
@@ -15,5 +18,11 @@ int threads();
 /// Sets that number for what this thread calls from now on (OMP_NUM_THREADS sets it for the program); without OpenMP it stays 1. Throws
 /// Error unless count is positive.
 void set_threads(int count, Where at = Where::here());
+
+/// How CUDA multiplies float32 matrices: as they are, or with the factors rounded to TF32's 10 or bfloat16's 7 fraction bits, products
+/// still summed in float32. The CPU always multiplies them as they are, and float64 is never rounded.
+enum class MatmulPrecision : uint8_t { full, tf32, bf16 };
+void set_matmul_precision(MatmulPrecision precision);
+MatmulPrecision matmul_precision();
 
 }  // namespace scoregrad

@@ -19,7 +19,7 @@ TEST_CASE("memory in use can be asked for: live, and the peak since it was reset
   CHECK(memory().peak < before + 9000);
   reset_peak_memory();
   CHECK(memory().peak == before);
-  if (!SCOREGRAD_HAVE_CUDA) CHECK_THROWS_AS(memory(cuda), Error);
+  if (!available(cuda)) CHECK_THROWS_AS(memory(cuda), Error);
 }
 
 TEST_CASE("the number of threads can be asked for and set") {
@@ -29,4 +29,24 @@ TEST_CASE("the number of threads can be asked for and set") {
   set_threads(before);
   CHECK(threads() == before);
   CHECK_THROWS_AS(set_threads(0), Error);
+}
+
+TEST_CASE("a device that is not there is an error that says what is missing, and the CPU goes on") {
+  std::string missing;
+  CHECK(available(cpu, &missing));
+  CHECK(missing.empty());
+  if (!available(cuda, &missing)) {
+    CHECK(missing.find("device cuda: ") == 0);
+    CHECK(missing.size() > 20);
+    CHECK_THROWS_AS(zeros({2}, {.device = cuda}), Error);
+  }
+  CHECK_THROWS_AS(zeros({2}, {.device = {Device::cuda_kind, 1}}), Error);
+  CHECK(ones({2}).numel() == 2);
+}
+
+TEST_CASE("the precision of matrix products is full until somebody asks for less") {
+  CHECK(matmul_precision() == MatmulPrecision::full);
+  set_matmul_precision(MatmulPrecision::tf32);
+  CHECK(matmul_precision() == MatmulPrecision::tf32);
+  set_matmul_precision(MatmulPrecision::full);
 }

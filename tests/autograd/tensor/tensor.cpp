@@ -1,4 +1,5 @@
 #include "autograd/tensor/tensor.h"
+#include "autograd/backend/machine.h"
 
 #include <cmath>
 
@@ -140,7 +141,7 @@ TEST_CASE("indices and axes out of range are errors that name the op") {
 }
 
 TEST_CASE("a device that this build lacks is an error") {
-  if (cuda_backend()) return;
+  if (available(cuda)) return;
   CHECK(contains(message_of([] { zeros({1}, {.device = cuda}); }), "cuda"));
   CHECK_THROWS_AS(ones({1}).to(cuda), Error);
 }

@@ -1,0 +1,27 @@
+// The handles of cuBLAS and cuSOLVER, bound to the stream. One thread at a time uses them: hold the lock while you enqueue.
+#pragma once
+#include <cublas_v2.h>
+#include <cusolverDn.h>
+
+#include <mutex>
+
+#include "cuda/runtime.h"
+
+namespace scoregrad::on_cuda {
+
+class Libraries {
+ public:
+  Libraries();
+  cublasHandle_t blas() const { return blas_; }
+  cusolverDnHandle_t solver() const { return solver_; }
+
+ private:
+  std::unique_lock<std::mutex> lock_;
+  cublasHandle_t blas_;
+  cusolverDnHandle_t solver_;
+};
+
+void check(Where at, const char* op, cublasStatus_t status);
+void check(Where at, const char* op, cusolverStatus_t status);
+
+}  // namespace scoregrad::on_cuda

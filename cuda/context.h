@@ -1,0 +1,15 @@
+// What the parts of this backend's runtime share and its kernels need not see.
+#pragma once
+#include "cuda/host.h"
+#include "cuda/runtime.h"
+
+namespace scoregrad::on_cuda {
+
+/// Makes device and stream ready; false with what is missing.
+bool open_device(std::string* missing);
+/// The program that loaded this backend.
+const Host& host();
+/// Remembers the line of an allocation: the op that allocates its result there is the next to run on this thread.
+void note_line(Where at);
+
+}  // namespace scoregrad::on_cuda

@@ -1,0 +1,233 @@
+// Factorisations by cuSOLVER and, for batches of small matrices, cuBLAS. Both read columns, to which a row-major matrix is its own
+// transpose: what follows factors the transposes and solves with 'T', so that only right-hand sides of general systems have to be turned.
+#include <fmt/format.h>
+
+#include <limits>
+#include <vector>
+
+#include "cuda/blas.h"
+#include "cuda/kernels.h"
+#include "cuda/matrix_kernels.h"
+#include "cuda/memory.h"
+
+namespace scoregrad::on_cuda {
+
+namespace {
+
+/// The functions of one element type, under one name each.
+template <class T>
+struct Functions;
+#define SG_FUNCTIONS(T, letter)                                              \
+  template <>                                                                \
+  struct Functions<T> {                                                      \
+    static constexpr auto potrf_size = cusolverDn##letter##potrf_bufferSize; \
+    static constexpr auto potrf = cusolverDn##letter##potrf;                 \
+    static constexpr auto potrf_batch = cusolverDn##letter##potrfBatched;    \
+    static constexpr auto getrf_size = cusolverDn##letter##getrf_bufferSize; \
+    static constexpr auto getrf = cusolverDn##letter##getrf;                 \
+    static constexpr auto getrs = cusolverDn##letter##getrs;                 \
+    static constexpr auto getrf_batch = cublas##letter##getrfBatched;        \
+    static constexpr auto getrs_batch = cublas##letter##getrsBatched;        \
+    static constexpr auto trsm = cublas##letter##trsm;                       \
+    static constexpr auto trsm_batch = cublas##letter##trsmBatched;          \
+  };
+SG_FUNCTIONS(float, S)
+SG_FUNCTIONS(double, D)
+#undef SG_FUNCTIONS
+
+/// The batch of [n, n] matrices in `a`.
+struct Batch {
+  int64_t count = 1;
+  int n;
+
+  Batch(Where at, const char* op, const View& a, int64_t other = 1) : n(static_cast<int>(a.shape.back(0))) {
+    for (int d = 0; d + 2 < a.shape.rank; ++d) count *= a.shape[d];
+    constexpr int64_t limit = std::numeric_limits<int>::max();
+    if (a.shape.back(0) > limit || other > limit || count > limit)
+      throw Error(at, fmt::format("{}: {}: an extent is beyond cuSOLVER's integers", op, to_string(a.shape)));
+  }
+  int64_t size() const { return static_cast<int64_t>(n) * n; }
+  /// The batched functions give a block of threads to each matrix, the others the whole GPU to one.
+  bool together() const { return count >= 4 && n <= 128; }
+};
+
+/// " 3 of batch [2, 2]" or nothing where there is one matrix.
+std::string place(int64_t i, const View& a) {
+  Shape batch;
+  for (int d = 0; d + 2 < a.shape.rank; ++d) batch.push_back(a.shape[d]);
+  return batch.rank == 0 ? "" : fmt::format(" {} of batch {}", i, to_string(batch));
+}
+
+/// What the matrices of a batch report of themselves, read from the device; the first that is not 0 and its place, or 0.
+std::pair<int64_t, int> first_complaint(const int* infos, int64_t count) {
+  std::vector<int> host(static_cast<size_t>(count));
+  download(host.data(), infos, host.size() * sizeof(int));
+  for (int64_t i = 0; i < count; ++i)
+    if (host[static_cast<size_t>(i)] != 0) return {i, host[static_cast<size_t>(i)]};
+  return {0, 0};
+}
+
+template <class T>
+class Pointers {
+ public:
+  Pointers(T* base, int64_t stride, int64_t count) : list_(count) { point_at(list_.data(), base, stride, count); }
+  T** data() { return list_.data(); }
+
+ private:
+  Scratch<T*> list_;
+};
+
+/// In place: LU with row exchanges of the matrices as columns. The infos follow LAPACK's getrf.
+template <class T>
+void factor_lu(Where at, const char* op, const Libraries& use, const Batch& batch, T* a, int* pivots, int* infos) {
+  using F = Functions<T>;
+  if (batch.together()) {
+    Pointers<T> matrices(a, batch.size(), batch.count);
+    check(at, op, F::getrf_batch(use.blas(), batch.n, matrices.data(), batch.n, pivots, infos, static_cast<int>(batch.count)));
+    return;
+  }
+  int length = 0;
+  check(at, op, F::getrf_size(use.solver(), batch.n, batch.n, a, batch.n, &length));
+  Scratch<T> workspace(length);
+  for (int64_t i = 0; i < batch.count; ++i)
+    check(at, op,
+          F::getrf(use.solver(), batch.n, batch.n, a + i * batch.size(), batch.n, workspace.data(), pivots + i * batch.n, infos + i));
+}
+
+/// A view of the same matrices with rows and columns exchanged, over other memory that holds them by columns.
+View turned(const View& like, void* data) {
+  View v{data, like.dtype, like.shape, {}};
+  Shape exchanged = like.shape;
+  const int r = like.shape.rank;
+  exchanged[r - 2] = like.shape[r - 1];
+  exchanged[r - 1] = like.shape[r - 2];
+  v.strides = contiguous_strides(exchanged);
+  std::swap(v.strides[r - 2], v.strides[r - 1]);
+  return v;
+}
+
+}  // namespace
+
+void cholesky(Where at, const View& out, const View& in) {
+  if (numel(in.shape) == 0) return;
+  const Batch batch(at, "cholesky", in);
+  copy(out, in);
+  dispatch_floating(in.dtype, [&]<class T>(T) {
+    using F = Functions<T>;
+    T* a = static_cast<T*>(out.data);
+    Scratch<int> infos(batch.count);
+    {
+      const Libraries use;
+      if (batch.together()) {
+        Pointers<T> matrices(a, batch.size(), batch.count);
+        check(at, "cholesky",
+              F::potrf_batch(use.solver(), CUBLAS_FILL_MODE_UPPER, batch.n, matrices.data(), batch.n, infos.data(),
+                             static_cast<int>(batch.count)));
+      } else {
+        int length = 0;
+        check(at, "cholesky", F::potrf_size(use.solver(), CUBLAS_FILL_MODE_UPPER, batch.n, a, batch.n, &length));
+        Scratch<T> workspace(length);
+        for (int64_t i = 0; i < batch.count; ++i)
+          check(at, "cholesky",
+                F::potrf(use.solver(), CUBLAS_FILL_MODE_UPPER, batch.n, a + i * batch.size(), batch.n, workspace.data(), length,
+                         infos.data() + i));
+      }
+    }
+    clear_above_diagonal(a, batch.n, batch.count);
+    const auto [i, info] = first_complaint(infos.data(), batch.count);
+    if (info != 0)
+      throw Error(at, fmt::format("cholesky: matrix{} of shape {} is not positive definite, its leading minor of order {} is not",
+                                  place(i, in), to_string(in.shape), info));
+  });
+}
+
+void solve(Where at, const View& out, const View& a, const View& b) {
+  if (numel(out.shape) == 0) return;
+  const Batch batch(at, "solve", a, b.shape.back(0));
+  const int m = static_cast<int>(b.shape.back(0));
+  const int64_t rhs = static_cast<int64_t>(batch.n) * m;
+  dispatch_floating(a.dtype, [&]<class T>(T) {
+    using F = Functions<T>;
+    Scratch<T> factors(batch.count * batch.size()), sides(batch.count * rhs);
+    Scratch<int> pivots(batch.count * batch.n), infos(batch.count);
+    copy({factors.data(), a.dtype, a.shape, contiguous_strides(a.shape)}, a);
+    const View columns = turned(b, sides.data());
+    copy(columns, b);
+    {
+      const Libraries use;
+      factor_lu(at, "solve", use, batch, factors.data(), pivots.data(), infos.data());
+    }
+    const auto [i, info] = first_complaint(infos.data(), batch.count);
+    if (info != 0) throw Error(at, fmt::format("solve: matrix{} of shape {} is singular", place(i, a), to_string(a.shape)));
+    {
+      const Libraries use;
+      if (batch.together()) {
+        Pointers<T> matrices(factors.data(), batch.size(), batch.count), right(sides.data(), rhs, batch.count);
+        int refused = 0;
+        check(at, "solve",
+              F::getrs_batch(use.blas(), CUBLAS_OP_T, batch.n, m, matrices.data(), batch.n, pivots.data(), right.data(), batch.n, &refused,
+                             static_cast<int>(batch.count)));
+      } else {
+        for (int64_t e = 0; e < batch.count; ++e)
+          check(at, "solve",
+                F::getrs(use.solver(), CUBLAS_OP_T, batch.n, m, factors.data() + e * batch.size(), batch.n, pivots.data() + e * batch.n,
+                         sides.data() + e * rhs, batch.n, infos.data() + e));
+      }
+    }
+    copy(out, columns);
+  });
+}
+
+// Row-major, op(A) X = B reads X' op(A)' = B' by columns, where the memory of X and B holds X' and B' already and that of A holds A'.
+void triangular_solve(Where at, const View& out, const View& a, const View& b, Triangle triangle, bool transposed) {
+  if (numel(out.shape) == 0) return;
+  const Batch batch(at, "triangular_solve", a, b.shape.back(0));
+  const int m = static_cast<int>(b.shape.back(0));
+  const int64_t rhs = static_cast<int64_t>(batch.n) * m;
+  dispatch_floating(a.dtype, [&]<class T>(T) {
+    using F = Functions<T>;
+    T *matrix = static_cast<T*>(a.data), *sides = static_cast<T*>(out.data);
+    Scratch<int> zeros(batch.count);
+    find_zero_diagonal(static_cast<const T*>(matrix), zeros.data(), batch.n, batch.count);
+    const auto [i, info] = first_complaint(zeros.data(), batch.count);
+    if (info != 0)
+      throw Error(
+          at, fmt::format("triangular_solve: matrix{} of shape {} is singular, its diagonal has a zero", place(i, a), to_string(a.shape)));
+    copy(out, b);
+    const cublasFillMode_t fill_mode = triangle == Triangle::lower ? CUBLAS_FILL_MODE_UPPER : CUBLAS_FILL_MODE_LOWER;
+    const cublasOperation_t op = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    const T one = 1;
+    const Libraries use;
+    if (batch.together()) {
+      Pointers<T> matrices(matrix, batch.size(), batch.count), right(sides, rhs, batch.count);
+      check(at, "triangular_solve",
+            F::trsm_batch(use.blas(), CUBLAS_SIDE_RIGHT, fill_mode, op, CUBLAS_DIAG_NON_UNIT, m, batch.n, &one, matrices.data(), batch.n,
+                          right.data(), m, static_cast<int>(batch.count)));
+    } else {
+      for (int64_t e = 0; e < batch.count; ++e)
+        check(at, "triangular_solve",
+              F::trsm(use.blas(), CUBLAS_SIDE_RIGHT, fill_mode, op, CUBLAS_DIAG_NON_UNIT, m, batch.n, &one, matrix + e * batch.size(),
+                      batch.n, sides + e * rhs, m));
+    }
+  });
+}
+
+void logabsdet(Where at, const View& logabs, const View& sign, const View& a) {
+  if (numel(logabs.shape) == 0) return;
+  if (a.shape.back(0) == 0) {
+    fill(logabs, {0, 0});
+    return fill(sign, {1, 1});
+  }
+  const Batch batch(at, "logabsdet", a);
+  dispatch_floating(a.dtype, [&]<class T>(T) {
+    Scratch<T> factors(batch.count * batch.size());
+    Scratch<int> pivots(batch.count * batch.n), infos(batch.count);
+    copy({factors.data(), a.dtype, a.shape, contiguous_strides(a.shape)}, a);
+    const Libraries use;
+    factor_lu(at, "logabsdet", use, batch, factors.data(), pivots.data(), infos.data());
+    logabsdet_of_factors(static_cast<const T*>(factors.data()), pivots.data(), static_cast<T*>(logabs.data), static_cast<T*>(sign.data),
+                         batch.n, batch.count);
+  });
+}
+
+}  // namespace scoregrad::on_cuda

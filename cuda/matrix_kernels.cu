@@ -1,0 +1,115 @@
+#include "cuda/matrix_kernels.h"
+
+#include "cuda/launch.h"
+
+namespace scoregrad::on_cuda {
+
+namespace {
+
+constexpr int threads = 256;
+
+/// The extents around a product and what one step along each does to the offsets of out, a and b.
+struct Batch {
+  int rank;
+  int64_t extent[max_rank], stride[3][max_rank];
+};
+
+__global__ void multiply_integers(int64_t* out, const int64_t* a, const int64_t* b, Batch batch, int64_t total, int64_t m, int64_t n,
+                                  int64_t k, int64_t out_row, int64_t out_column, int64_t a_row, int64_t a_column, int64_t b_row,
+                                  int64_t b_column) {
+  for (int64_t e = blockIdx.x * int64_t{threads} + threadIdx.x; e < total; e += int64_t{gridDim.x} * threads) {
+    const int64_t j = e % n, i = e / n % m;
+    int64_t rest = e / n / m, at[3] = {i * out_row + j * out_column, i * a_row, j * b_column};
+    for (int d = batch.rank - 1; d >= 0; --d) {
+      const int64_t place = rest % batch.extent[d];
+      rest /= batch.extent[d];
+      for (int o = 0; o < 3; ++o) at[o] += place * batch.stride[o][d];
+    }
+    uint64_t sum = 0;
+    for (int64_t p = 0; p < k; ++p) sum += static_cast<uint64_t>(a[at[1] + p * a_column]) * static_cast<uint64_t>(b[at[2] + p * b_row]);
+    out[at[0]] = static_cast<int64_t>(sum);
+  }
+}
+
+template <class T>
+__global__ void clear_above(T* a, int64_t n, int64_t total) {
+  for (int64_t e = blockIdx.x * int64_t{threads} + threadIdx.x; e < total; e += int64_t{gridDim.x} * threads)
+    if (e % n > e / n % n) a[e] = T(0);
+}
+
+template <class T>
+__global__ void find_zero(const T* a, int* first, int64_t n, int64_t count) {
+  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
+  if (i >= count) return;
+  int found = 0;
+  for (int64_t r = 0; r < n && found == 0; ++r)
+    if (a[i * n * n + r * (n + 1)] == T(0)) found = static_cast<int>(r) + 1;
+  first[i] = found;
+}
+
+// One thread a matrix walks its diagonal in order, as the CPU does: a zero pivot gives log 0 = -inf and the sign 0.
+template <class T>
+__global__ void logabsdet(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
+  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
+  if (i >= count) return;
+  double sum = 0, s = 1;
+  for (int64_t r = 0; r < n; ++r) {
+    const double d = factors[i * n * n + r * (n + 1)];
+    sum += ::log(::fabs(d));
+    s *= (pivots[i * n + r] == r + 1 ? 1.0 : -1.0) * (d > 0 ? 1.0 : d < 0 ? -1.0 : d);
+  }
+  logabs[i] = static_cast<T>(sum);
+  sign[i] = static_cast<T>(s);
+}
+
+template <class T>
+__global__ void set_pointers(T** pointers, T* base, int64_t stride, int64_t count) {
+  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
+  if (i < count) pointers[i] = base + i * stride;
+}
+
+}  // namespace
+
+void integer_products(const View& out, const View& a, const View& b) {
+  const int r = out.shape.rank;
+  Batch batch;
+  batch.rank = r - 2;
+  for (int d = 0; d + 2 < r; ++d) {
+    batch.extent[d] = out.shape[d];
+    batch.stride[0][d] = out.strides[d];
+    batch.stride[1][d] = a.strides[d];
+    batch.stride[2][d] = b.strides[d];
+  }
+  const int64_t total = numel(out.shape);
+  launch("matmul", multiply_integers, blocks_for(total, threads), threads, 0, static_cast<int64_t*>(out.data),
+         static_cast<const int64_t*>(a.data), static_cast<const int64_t*>(b.data), batch, total, out.shape[r - 2], out.shape[r - 1],
+         a.shape[r - 1], out.strides[r - 2], out.strides[r - 1], a.strides[r - 2], a.strides[r - 1], b.strides[r - 2], b.strides[r - 1]);
+}
+
+template <class T>
+void clear_above_diagonal(T* a, int64_t n, int64_t count) {
+  launch("clear_above_diagonal", clear_above<T>, blocks_for(count * n * n, threads), threads, 0, a, n, count * n * n);
+}
+template <class T>
+void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count) {
+  launch("find_zero_diagonal", find_zero<T>, blocks_for(count, threads, int64_t{1} << 31), threads, 0, a, first, n, count);
+}
+template <class T>
+void logabsdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
+  launch("logabsdet", logabsdet<T>, blocks_for(count, threads, int64_t{1} << 31), threads, 0, factors, pivots, logabs, sign, n, count);
+}
+template <class T>
+void point_at(T** pointers, T* base, int64_t stride, int64_t count) {
+  launch("point_at", set_pointers<T>, blocks_for(count, threads, int64_t{1} << 31), threads, 0, pointers, base, stride, count);
+}
+
+template void clear_above_diagonal(float*, int64_t, int64_t);
+template void clear_above_diagonal(double*, int64_t, int64_t);
+template void find_zero_diagonal(const float*, int*, int64_t, int64_t);
+template void find_zero_diagonal(const double*, int*, int64_t, int64_t);
+template void logabsdet_of_factors(const float*, const int*, float*, float*, int64_t, int64_t);
+template void logabsdet_of_factors(const double*, const int*, double*, double*, int64_t, int64_t);
+template void point_at(float**, float*, int64_t, int64_t);
+template void point_at(double**, double*, int64_t, int64_t);
+
+}  // namespace scoregrad::on_cuda

@@ -1,0 +1,23 @@
+// Small kernels that matrix products and factorisations need beside cuBLAS and cuSOLVER. Matrices are row-major and contiguous, `count` of
+// them one after the other, unless a View says otherwise.
+#pragma once
+#include "autograd/backend/program.h"
+
+namespace scoregrad::on_cuda {
+
+/// out = a b for int64 (wrapping), any strides.
+void integer_products(const View& out, const View& a, const View& b);
+/// Zeros above the diagonals.
+template <class T>
+void clear_above_diagonal(T* a, int64_t n, int64_t count);
+/// first[i] = 1 + the place of the first zero on matrix i's diagonal, or 0.
+template <class T>
+void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count);
+/// log |det| and its sign, from LU factors and their pivots (counted from 1).
+template <class T>
+void logabsdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count);
+/// pointers[i] = base + i * stride, as the batched functions of the libraries want them.
+template <class T>
+void point_at(T** pointers, T* base, int64_t stride, int64_t count);
+
+}  // namespace scoregrad::on_cuda
