@@ -42,6 +42,7 @@ constexpr Backend table{
     .solve = on_cpu::solve,
     .triangular_solve = on_cpu::triangular_solve,
     .logabsdet = on_cpu::logabsdet,
+    .symeig = on_cpu::symeig,
 };
 
 }  // namespace

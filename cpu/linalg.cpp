@@ -35,6 +35,12 @@ lapack_int trtrs(char uplo, char trans, lapack_int n, lapack_int m, const float*
 lapack_int trtrs(char uplo, char trans, lapack_int n, lapack_int m, const double* a, double* b) {
   return LAPACKE_dtrtrs_work(LAPACK_COL_MAJOR, uplo, trans, 'N', n, m, a, n, b, n);
 }
+lapack_int syev(lapack_int n, float* a, float* w, float* work, lapack_int size) {
+  return LAPACKE_ssyev_work(LAPACK_COL_MAJOR, 'V', 'U', n, a, n, w, work, size);
+}
+lapack_int syev(lapack_int n, double* a, double* w, double* work, lapack_int size) {
+  return LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'V', 'U', n, a, n, w, work, size);
+}
 
 /// The batch of [n, n] matrices in `a`.
 struct Batch {
@@ -166,6 +172,35 @@ void logabsdet(Where at, const View& logabs, const View& sign, const View& a) {
   });
 }
 
+void symeig(Where at, const View& values, const View& vectors, const View& in) {
+  if (numel(in.shape) == 0) return;
+  const Batch batch(at, "symeig", in);
+  const int64_t n = batch.n;
+  dispatch_floating(in.dtype, [&]<class T>(T) {
+    T best = 0;
+    syev(batch.n, nullptr, nullptr, &best, -1);  // asks how much room it would like
+    const int64_t room = std::max<int64_t>(static_cast<int64_t>(best), 3 * n);
+    Scratch<T> turned(batch.count * batch.size()), work(batch.count * room);
+    const auto [i, info] = batch.each([&](int64_t e) {
+      T* a = turned.data() + e * batch.size();
+      std::copy_n(static_cast<const T*>(in.data) + e * batch.size(), batch.size(), a);
+      // QR steps on NaN might not end.
+      if (std::any_of(a, a + batch.size(), [](T x) { return !std::isfinite(x); })) return batch.n;
+      const lapack_int status =
+          syev(batch.n, a, static_cast<T*>(values.data) + e * n, work.data() + e * room, static_cast<lapack_int>(room));
+      for (T* v = a; v < a + batch.size(); v += n) {
+        const T largest = *std::max_element(v, v + n, [](T x, T y) { return std::abs(x) < std::abs(y); });
+        if (largest < 0) std::transform(v, v + n, v, [](T x) { return -x; });
+      }
+      turn(static_cast<T*>(vectors.data) + e * batch.size(), a, n, n);
+      return status;
+    });
+    if (info != 0)
+      throw Error(at, fmt::format("symeig: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
+                                  batch.place(i, in), to_string(in.shape), info));
+  });
+}
+
 }  // namespace scoregrad::on_cpu
 
 #else
@@ -184,6 +219,7 @@ void cholesky(Where at, const View&, const View&) { refuse(at, "cholesky"); }
 void solve(Where at, const View&, const View&, const View&) { refuse(at, "solve"); }
 void triangular_solve(Where at, const View&, const View&, const View&, Triangle, bool) { refuse(at, "triangular_solve"); }
 void logabsdet(Where at, const View&, const View&, const View&) { refuse(at, "logabsdet"); }
+void symeig(Where at, const View&, const View&, const View&) { refuse(at, "symeig"); }
 
 }  // namespace scoregrad::on_cpu
 

@@ -79,6 +79,9 @@ struct Backend {
   void (*solve)(Where at, const View& out, const View& a, const View& b);  // a^-1 b; throws if singular
   void (*triangular_solve)(Where at, const View& out, const View& a, const View& b, Triangle triangle, bool transposed);
   void (*logabsdet)(Where at, const View& logabs, const View& sign, const View& a);
+  void (*symeig)(Where at, const View& values, const View& vectors,
+                 const View& in);  // lower triangle of in = V diag(values) V', values ascending; of each column of V the largest entry in
+                                   // size (the first of equals) is positive; throws if LAPACK gives up, naming the batch entry
 };
 
 const Backend& cpu_backend();

@@ -120,6 +120,17 @@ using std::cosh;
 using std::pow;
 using std::sinh;
 using std::tan;
+/// log |Gamma(x)|; std::lgamma would write the sign of Gamma into a variable that all threads share.
+inline double lgamma(double x) {
+  int sign;
+  return ::lgamma_r(x, &sign);
+}
+inline float lgamma(float x) {
+  int sign;
+  return ::lgammaf_r(x, &sign);
+}
+using std::ceil;
+#include "autograd/backend/scalar_gamma.inc"
 /// a - floor(a / b) b with the sign of b, exact (Python's and NumPy's).
 template <class T>
 T mod(T a, T b) {

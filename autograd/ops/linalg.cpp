@@ -87,6 +87,44 @@ struct LogAbsDetNode final : RuleNode {
   Tensor jvp(std::span<const Tensor> t) const override { return sum(diagonal(solve(a.get(*this), t[0])), {-1}); }
 };
 
+// The operand is exactly symmetric. With X = V' dA V the values' tangent is X's diagonal, the vectors' is V (F o X) with F_ij = 1 / (w_j -
+// w_i) off the diagonal and 0 on it: a vector does not move along itself. The adjoints are V diag(g) V' and V (F o (V' g)) V'.
+struct SymeigValuesNode final : RuleNode {
+  Saved v;
+  SymeigValuesNode(const Tensor& y, Where line, const Tensor& vectors)
+      : RuleNode(Primitive::symeig_values, y, line), v(Saved::operand(vectors)) {}
+  int saved_count() const override { return 1; }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
+    const Tensor q = v.get(*this);
+    out[0] = matmul(q * unsqueeze(g, -2), transpose(q));
+  }
+  Tensor jvp(std::span<const Tensor> t) const override {
+    const Tensor q = v.get(*this);
+    return sum(q * matmul(t[0], q), {-2});
+  }
+};
+
+// Keeps the matrix instead of its values: the values' node keeps the vectors, and two nodes must not own each other.
+struct SymeigVectorsNode final : RuleNode {
+  Saved a, v;
+  SymeigVectorsNode(const Tensor& y, Where line, const Tensor& matrix)
+      : RuleNode(Primitive::symeig_vectors, y, line), a(Saved::operand(matrix)), v(Saved::result(y)) {}
+  int saved_count() const override { return 2; }
+  static Tensor inverse_gaps(const Tensor& matrix, const Tensor& q) {
+    const Tensor w = sum(q * matmul(matrix, q), {-2}), gaps = unsqueeze(w, -2) - unsqueeze(w, -1);
+    const Tensor self = eye(q.extent(-1), like(q));
+    return (1 - self) / (gaps + self);
+  }
+  void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
+    const Tensor q = v.get(*this), inner = inverse_gaps(a.get(*this), q) * matmul(transpose(q), g);
+    out[0] = matmul(matmul(q, inner), transpose(q));
+  }
+  Tensor jvp(std::span<const Tensor> t) const override {
+    const Tensor q = v.get(*this);
+    return matmul(q, inverse_gaps(a.get(*this), q) * matmul(transpose(q), matmul(t[0], q)));
+  }
+};
+
 // Leading axes of a and b broadcast against each other; the shape of `m` with them.
 Shape batched(Where at, const char* op, const Tensor& m, const Tensor& other) {
   Shape leading = m.shape(), others = other.shape();
@@ -162,6 +200,27 @@ Tensor logabsdet(Operand a) {
     n->set_operand(0, t);
     return n;
   });
+}
+
+EigenDecomposition symeig(Operand a) {
+  square_matrix(a, "symeig");
+  const CallerScope line(a.at);
+  const Tensor t = symmetric(a.tensor());
+  Shape shape = t.shape();
+  shape.rank -= 1;
+  Tensor w = allocate(a.at, shape, t.dtype(), t.device()), v = allocate(a.at, t.shape(), t.dtype(), t.device());
+  w.backend().symeig(a.at, w.view(), v.view(), packed(t).view());
+  v = recorded("symeig_vectors", a.at, v, t.tracked(), [&] {
+    auto* n = new SymeigVectorsNode(v, a.at, t);
+    n->set_operand(0, t);
+    return n;
+  });
+  w = recorded("symeig_values", a.at, w, t.tracked(), [&] {
+    auto* n = new SymeigValuesNode(w, a.at, v);
+    n->set_operand(0, t);
+    return n;
+  });
+  return {w, v};
 }
 
 }  // namespace scoregrad

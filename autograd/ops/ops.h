@@ -136,6 +136,13 @@ Tensor triangular_solve(Operand a, Operand b, Triangle triangle = Triangle::lowe
 Tensor inverse(Operand a);
 /// log |det a|.   [.., n, n] -> [..]
 Tensor logabsdet(Operand a);
+struct EigenDecomposition {
+  Tensor values;   ///< [.., n], ascending
+  Tensor vectors;  ///< [.., n, n], one a column, of length one, its largest entry positive
+};
+/// a = V diag(w) V' of the symmetric part (a + a') / 2. Derivatives of vectors, and second ones of values, exist for distinct values only
+/// and are not finite otherwise.   [.., n, n]
+EigenDecomposition symeig(Operand a);
 
 // ---- convolutions and windows: convolution.cpp, window.cpp; x is [n, c, l] or [n, c, h, w] --------------------------------------------
 /// A number for each spatial axis; one number stands for all of them.

@@ -135,6 +135,25 @@ TEST_CASE("what has no factor or no solution is an error that names the batch en
         }).find("triangular_solve: matrix 1 of batch [3]") != std::string::npos);
 }
 
+TEST_CASE("a batch with a matrix that is not finite names it, and the largest entry of each eigenvector is positive") {
+  Array<double> a = positive_definite<double>({3, 4, 4}, 7), w({3, 4}), v({3, 4, 4});
+  cpu_backend().symeig({}, w.view, v.view, a.view);
+  for (int64_t e = 0; e < 3; ++e)
+    for (int64_t j = 0; j < 4; ++j) {
+      double largest = 0, residual = 0;
+      for (int64_t i = 0; i < 4; ++i) {
+        double product = -w.at({e, j}) * v.at({e, i, j});
+        for (int64_t k = 0; k < 4; ++k) product += a.at({e, i, k}) * v.at({e, k, j});
+        residual = std::max(residual, std::abs(product));
+        if (std::abs(v.at({e, i, j})) > std::abs(largest)) largest = v.at({e, i, j});
+      }
+      CHECK(largest > 0);
+      CHECK(residual < 1e-13 * 20);
+    }
+  a.at({1, 2, 2}) = INFINITY;
+  CHECK(message_of([&] { cpu_backend().symeig({}, w.view, v.view, a.view); }).find("symeig: matrix 1 of batch [3]") != std::string::npos);
+}
+
 TEST_CASE("a large batch factors the same for any number of threads") {
   const Array<float> a = positive_definite<float>({200, 12, 12}, 1);
   Array<float> first({200, 12, 12});
@@ -155,7 +174,8 @@ TEST_CASE("without LAPACK factorisations say how to get it") {
                                      message_of([&] { cpu_backend().solve({}, out.view, a.view, a.view); }), message_of([&] {
                                        cpu_backend().triangular_solve({}, out.view, a.view, a.view, Triangle::lower, false);
                                      }),
-                                     message_of([&] { cpu_backend().logabsdet({}, out.view, out.view, a.view); })})
+                                     message_of([&] { cpu_backend().logabsdet({}, out.view, out.view, a.view); }),
+                                     message_of([&] { cpu_backend().symeig({}, out.view, out.view, a.view); })})
     CHECK(message.find("built without LAPACK (install liblapacke-dev and reconfigure)") != std::string::npos);
 }
 

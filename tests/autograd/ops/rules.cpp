@@ -19,6 +19,8 @@ struct Case {
 
 // A well-conditioned matrix, and a symmetric positive definite one made of x.
 Tensor regular(int64_t n, int seed) { return draw({2, n, n}, -1, 1, seed) + eye(n, {float64}) * 3; }
+// Not symmetric, eigenvalues of the symmetric part apart.
+Tensor spread_out(int64_t n, int seed) { return draw({2, n, n}, -1, 1, seed) + diag(arange(0, 3 * static_cast<double>(n), 3, {float64})); }
 Tensor positive(const Tensor& x) { return matmul(x, transpose(x)) + eye(x.extent(-1), like(x)); }
 
 std::vector<Case> cases() {
@@ -138,6 +140,14 @@ std::vector<Case> cases() {
        [](const Tensors& v) { return triangular_solve(v[0], v[1], Triangle::upper, true); },
        {regular(3, 1), draw({3, 2})}},
       {"logabsdet", [](const Tensors& v) { return logabsdet(v[0]); }, {regular(3, 1)}},
+      {"symeig_values", [](const Tensors& v) { return symeig(v[0]).values; }, {spread_out(4, 1)}},
+      {"symeig_vectors", [](const Tensors& v) { return symeig(v[0]).vectors; }, {spread_out(3, 2)}},
+      {"symeig_vectors",  // log of a positive definite matrix
+       [](const Tensors& v) {
+         const EigenDecomposition e = symeig(positive(v[0]));
+         return matmul(e.vectors * unsqueeze(log(e.values), -2), transpose(e.vectors));
+       },
+       {select(regular(3, 3), 0, 0)}},
       {"tag", [](const Tensors& v) { return v[0].tag("a") * v[0].tag("b"); }, {x}},
       {"checkpoint", [](const Tensors& v) { return checkpoint([](const Tensors& w) { return tanh(w[0]) * w[1]; }, v); }, {x, y}},
       {"checkpoint",  // one operand is passed, the other captured
