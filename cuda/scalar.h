@@ -80,6 +80,8 @@ SG_MATH_1(sinh, sinhf, sinh)
 SG_MATH_1(cosh, coshf, cosh)
 SG_MATH_1(asinh, asinhf, asinh)
 SG_MATH_1(atan, atanf, atan)
+SG_MATH_1(ceil, ceilf, ceil)
+SG_MATH_1(lgamma, lgammaf, lgamma)
 SG_MATH_2(atan2, atan2f, atan2)
 SG_MATH_2(pow, powf, pow)
 SG_MATH_2(remainder_of, fmodf, fmod)
@@ -92,6 +94,7 @@ SG_INLINE double fma(double a, double b, double c) { return ::fma(a, b, c); }
 #include "autograd/backend/scalar_trig.inc"
 
 #include "autograd/backend/scalar_erf.inc"
+#include "autograd/backend/scalar_gamma.inc"
 #include "autograd/backend/scalar_int.inc"
 #include "autograd/backend/scalar_normal.inc"
 
