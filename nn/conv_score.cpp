@@ -1,0 +1,31 @@
+#include "nn/conv_score.h"
+
+#include <fmt/format.h>
+
+namespace scoregrad::nn {
+
+Tensor doubled(const Tensor& x, const Tensor& like, Where at) {
+  const CallerScope scope(at);
+  const Tensor y = upsample(x, 2);
+  if (y.extent(-2) < like.extent(-2) || y.extent(-1) < like.extent(-1))
+    throw Error(at, fmt::format("doubled: {} does not reach the extents of {}", to_string(x.shape()), to_string(like.shape())));
+  return slice(y, {{}, {}, {0, like.extent(-2)}, {0, like.extent(-1)}});
+}
+
+ConvScore::ConvScore(int64_t channels, int64_t width, int64_t conditions, const Key& key, Options options, Where at)
+    : in(channels, width, 3, {.padding = 1}, key.fold("in"), options, at),
+      film(conditions, 2 * width, key.fold("film"), options, at),
+      down(width, width, 3, {.stride = 2, .padding = 1}, key.fold("down"), options, at),
+      out(2 * width, channels, 3, {.padding = 1}, key.fold("out"), options, at) {}
+
+Tensor ConvScore::operator()(const Tensor& x, const Tensor& c, const Tensor& sigma, Where at) const {
+  const CallerScope scope(at);
+  const auto against_pixels = [](const Tensor& v) { return unsqueeze(unsqueeze(v, -1), -1); };
+  const Tensor h = in(x), f = against_pixels(film(c));
+  const int64_t width = h.extent(1);
+  const Tensor conditioned = silu(h * (narrow(f, 1, 0, width) + 1) + narrow(f, 1, width, 2 * width));
+  const Tensor up = doubled(silu(down(conditioned)), x);
+  return out(concat({conditioned, up}, 1)) / (sigma.rank() == 0 ? sigma : reshape(sigma, {-1, 1, 1, 1}));
+}
+
+}  // namespace scoregrad::nn
