@@ -83,11 +83,6 @@ struct Decomposition {
   void save(const std::string& path) const;
 };
 
-/// s(x_t, c), row by row.   x_t [n, d], c [n, m] -> [n, d]
-using ConditionalScore = std::function<Tensor(const Tensor& xt, const Tensor& c)>;
-/// s(x_t), row by row.   x_t [n, d] -> [n, d]
-using Score = std::function<Tensor(const Tensor& xt)>;
-
 /// Takes the denoising loss apart under one set-up. Exact integration wants rules whose product over all Gaussians in play can be summed:
 /// d dimensions for a generated x, m + d for a noisy encoder (times its data), d + m + d for a linear one. Throws Error on shapes that do
 /// not fit and where a gradient was asked for that Monte Carlo cannot give.

@@ -11,22 +11,16 @@ namespace {
 
 using quadrature::Nodes;
 
-// A law as a batch over conditions, j = 1 without one.
-using Batch = std::variant<Mixture, FiniteData>;
-
 Tensor leading(const Tensor& x, int rank) { return x.defined() && x.rank() < rank ? unsqueeze(x, 0) : x; }
 
-Batch batch(const Mixture& m) { return Mixture{leading(m.log_weights, 2), leading(m.means, 3), leading(m.factors, 4)}; }
-Batch batch(const Gaussian& g) { return batch(as_mixture(g)); }
-Batch batch(const FiniteData& p) {
+LawBatch batch(const Mixture& m) { return Mixture{leading(m.log_weights, 2), leading(m.means, 3), leading(m.factors, 4)}; }
+LawBatch batch(const Gaussian& g) { return batch(as_mixture(g)); }
+LawBatch batch(const FiniteData& p) {
   if (!p.spread.defined()) return FiniteData{leading(p.points, 3), leading(p.log_weights, 2), {}};
   const Tensor root = Number(p.spread).like(p.points, p.points.rank() + 1) * eye(p.dim(), like(p.points));
   Shape shape = p.points.shape();
   shape.push_back(p.dim());
   return batch(Mixture{p.log_probabilities(), p.points, broadcast_to(root, shape)});
-}
-Batch batch(const Law& law) {
-  return std::visit([](const auto& l) { return batch(l); }, law);
 }
 
 // What the law alone determines: weights [j, k, q], x_t [j, k, q, d] and t [j, k, q, w, d].
@@ -84,7 +78,7 @@ Noising on_path(const Noising& level, const char* label) { return {level.alpha.t
 Tensor rows(const Tensor& x, int64_t count) { return reshape(x, {count, x.extent(-1)}); }
 
 // A plan for a law with conditions c [j, m], or none.
-Plan plan_law(const Batch& law, const Tensor& c, const Noising& level, bool exact, Where at) {
+Plan plan_law(const LawBatch& law, const Tensor& c, const Noising& level, bool exact, Where at) {
   const bool points = std::holds_alternative<FiniteData>(law);
   const Tensor& centres = points ? std::get<FiniteData>(law).points : std::get<Mixture>(law).means;
   const int64_t j = centres.extent(0), k = points && !exact ? 1 : centres.extent(1), d = centres.extent(2);
@@ -121,17 +115,21 @@ void check_single_level(const Noising& level, Where at) {
 
 }  // namespace
 
+LawBatch as_batch(const Law& law) {
+  return std::visit([](const auto& l) { return batch(l); }, law);
+}
+
 Plan plan(const Generated& setup, const Noising& level, bool exact, Where at) {
-  return plan_law(batch(setup.law), leading(setup.c, 2), level, exact, at);
+  return plan_law(as_batch(setup.law), leading(setup.c, 2), level, exact, at);
 }
 
 Plan plan(const FreeCondition& setup, const Noising& level, bool exact, Where at) {
   const Law fixed = std::visit([](const auto& l) -> Law { return l.detached(); }, setup.law);
-  return plan_law(batch(fixed), leading(setup.c, 2), level, exact, at);
+  return plan_law(as_batch(fixed), leading(setup.c, 2), level, exact, at);
 }
 
 Plan plan(const InputDistribution& setup, const Noising& level, bool exact, Where at) {
-  return plan_law(batch(setup.law), {}, level, exact, at);
+  return plan_law(as_batch(setup.law), {}, level, exact, at);
 }
 
 Plan plan(const LinearEncoder& setup, const Noising& level, bool, Where at) {

@@ -21,6 +21,10 @@ struct Noising {
   Number alpha, sigma;
 };
 
+/// A law as a batch over conditions: a leading axis, of extent one where there is no batch. Points with spread are a mixture.
+using LawBatch = std::variant<Mixture, FiniteData>;
+LawBatch as_batch(const Law& law);
+
 /// How one set-up is drawn from.
 struct Plan {
   int64_t dim = 0;       ///< d

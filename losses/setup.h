@@ -1,12 +1,19 @@
 // The ways in which a condition, an encoder or a law can enter a score-matching loss. Each is a type of its own, because each has its own
 // decomposition: asking one for another's does not compile.
 #pragma once
+#include <functional>
 #include <variant>
 
+#include "autograd/ops/random.h"
 #include "samplers/encoder.h"
 #include "samplers/mixture.h"
 
 namespace scoregrad::losses {
+
+/// s(x_t, c), row by row.   x_t [n, d], c [n, m] -> [n, d]
+using ConditionalScore = std::function<Tensor(const Tensor& xt, const Tensor& c)>;
+/// s(x_t), row by row.   x_t [n, d] -> [n, d]
+using Score = std::function<Tensor(const Tensor& xt)>;
 
 /// A law of the data: its noised law, and with it the exact score, is known.
 using Law = std::variant<Gaussian, Mixture, FiniteData>;
@@ -27,5 +34,20 @@ struct InputDistribution {
   Law law;
 };
 // An encoder, c = f(x) + tau eta, is a LinearEncoder or a NoisyEncoder of samplers/encoder.h.
+
+/// n samples, reparametrised: differentiable in whatever shapes the law.   [n, d]
+using Sample = std::function<Tensor(int64_t n, const Key& key)>;
+
+/// Generated data of which only samples can be had, x = g(c, z): neither density nor score is known.
+struct SampledGenerated {
+  Tensor c;  ///< [m]; undefined: a law without condition, p(x) itself
+  Sample sample;
+};
+/// An encoder c = f(x) + tau eta, tau > 0, of data of which only samples can be had.
+struct SampledEncoder {
+  Sample sample;
+  std::function<Tensor(const Tensor&)> encode;  ///< f: [n, d] -> [n, m]
+  Number tau;
+};
 
 }  // namespace scoregrad::losses

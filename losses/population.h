@@ -1,0 +1,74 @@
+// What an estimator of C2 may ask of a set-up: a noised batch, further x under the same condition and, where they are known, the exact
+// score, the density and a second draw of x given x_t. One Population for each set-up of losses/setup.h; most need only samples.
+#pragma once
+#include <limits>
+
+#include "losses/parametrisation.h"
+#include "losses/setup.h"
+
+namespace scoregrad::losses {
+
+/// Rows x_t = alpha x + sigma eps, with x ~ p(x | c).
+struct NoisedBatch {
+  Tensor x, eps, xt;  ///< [n, d]
+  Tensor c = {};      ///< [n, m]; undefined without a condition
+  Tensor index = {};  ///< int64 [n]: the condition, or the datum, that a row belongs to; undefined where there is but one
+  Level level = {};
+
+  int64_t count() const { return xt.extent(0); }
+  /// t = grad log q(x_t | x) = -eps / sigma.   [n, d]
+  Tensor t() const { return -(eps / level.sigma.like(eps)); }
+  /// Some of the rows.   which: int64 [k]
+  NoisedBatch rows(const Tensor& which) const;
+};
+
+/// Further x that might have been behind x_t, each with a weight.
+struct Candidates {
+  Tensor x;                    ///< [n, k, d], or [k, d] for all rows alike
+  Tensor log_weight = {};      ///< [n, k]: log of p(x | c) over the density that x was drawn from, up to a term in c; undefined: equal
+  Tensor own_log_weight = {};  ///< [n]: the same for the row's own x; undefined: 0
+};
+
+/// A second, independent draw from p(x | x_t, c).
+struct SecondDraw {
+  Tensor x;                     ///< [n, d], reparametrised in what is continuous
+  Tensor log_probability = {};  ///< [n]: of its discrete choice, for the score-function part of the gradient; undefined: no choice
+};
+
+struct Population {
+  static constexpr int64_t unlimited = std::numeric_limits<int64_t>::max();
+
+  /// True for encoders: c is drawn along with x. False where c is a parameter that shapes the law.
+  bool c_is_drawn = false;
+  /// How many others there are; for a finite data set they are drawn without replacement, and all of them with x make its exact law.
+  int64_t others_in_all = unlimited;
+  /// False if the others do not have x's own law, so that x must not be counted among them.
+  bool exchangeable = true;
+
+  std::function<NoisedBatch(int64_t n, const Key& key)> draw;
+  /// k others for each row, its own x not among them.
+  std::function<Candidates(const NoisedBatch& rows, int64_t k, const Key& key)> others;
+  // What need not be known is empty.
+  std::function<Tensor(const NoisedBatch& rows)> score = {};                         ///< s*(x_t, c) [n, d]
+  std::function<Tensor(const NoisedBatch& rows, const Tensor& x)> log_density = {};  ///< log p(x | c): x [n, k, d] -> [n, k]
+  std::function<SecondDraw(const NoisedBatch& rows, const Key& key)> second = {};
+};
+
+/// Throw Error where a gradient would be asked for that samples cannot carry (to the weights of a mixture or a data set), and for noise
+/// levels that are not single positive numbers. For a batch of j conditions, draw(n) needs n divisible by j.
+Population population(const Generated& setup, const Level& level, Where at = Where::here());
+Population population(const FreeCondition& setup, const Level& level, Where at = Where::here());
+Population population(const InputDistribution& setup, const Level& level, Where at = Where::here());
+Population population(const LinearEncoder& setup, const Level& level, Where at = Where::here());
+/// others() encodes the k + 1 data that it hands out, not the whole data set.
+Population population(const NoisyEncoder& setup, const Level& level, Where at = Where::here());
+/// Others are shared by all rows: k calls of the generator, not n k.
+Population population(const SampledGenerated& setup, const Level& level, Where at = Where::here());
+/// Others are fresh data, shared by all rows, weighted with N(c; f(x), tau^2).
+Population population(const SampledEncoder& setup, const Level& level, Where at = Where::here());
+
+/// The same population whose others are drawn near the denoised point, x ~ N((x_t + sigma^2 s)/alpha, (width sigma/alpha)^2), and weighted
+/// for it. At small sigma hardly any x from p(x | c) lies near x_t; these do. Needs the density; s need not be exact.
+Population posterior_centred(const Population& p, const ConditionalScore& s, double width = 1.3, Where at = Where::here());
+
+}  // namespace scoregrad::losses
