@@ -74,6 +74,7 @@ constexpr Backend table{
     .index_select = Noted<"index_select", index_select>::run,
     .index_add = Noted<"index_add", index_add>::run,
     .matmul = Noted<"matmul", matmul>::run,
+    .convolution = Noted<"convolution", convolution>::run,
     .random = Noted<"random", random>::run,
     .fold = Noted<"fold", fold>::run,
     .cholesky = Noted<"cholesky", cholesky>::run,

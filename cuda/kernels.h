@@ -26,6 +26,8 @@ void random(Random kind, const View& out, KeyWords key, uint64_t offset);
 void fold(const View& out, KeyWords key, const View& data);
 // matmul.cpp
 void matmul(const View& out, const View& a, const View& b);
+// convolution.cpp
+void convolution(Where at, ConvolutionPart part, const View& out, const View& a, const View& b, const Convolution& geometry);
 // linalg.cpp
 void cholesky(Where at, const View& out, const View& in);
 void solve(Where at, const View& out, const View& a, const View& b);

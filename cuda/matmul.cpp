@@ -19,8 +19,8 @@ constexpr int64_t int_limit = std::numeric_limits<int>::max(), most_rows = int64
 
 /// A matrix as cuBLAS, which reads columns, is told of it: stored by rows it is its own transpose.
 struct Layout {
-  bool by_columns;
-  int64_t leading;
+  bool by_columns = false;
+  int64_t leading = 1;
 };
 
 /// False where neither rows nor columns lie together. An extent of one goes with either.
