@@ -81,6 +81,7 @@ constexpr Backend table{
     .solve = Noted<"solve", solve>::run,
     .triangular_solve = Noted<"triangular_solve", triangular_solve>::run,
     .logabsdet = Noted<"logabsdet", logabsdet>::run,
+    .symeig = Noted<"symeig", symeig>::run,
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ struct Functions;
     static constexpr auto getrf_size = cusolverDn##letter##getrf_bufferSize; \
     static constexpr auto getrf = cusolverDn##letter##getrf;                 \
     static constexpr auto getrs = cusolverDn##letter##getrs;                 \
+    static constexpr auto syevd_size = cusolverDn##letter##syevd_bufferSize; \
+    static constexpr auto syevd = cusolverDn##letter##syevd;                 \
     static constexpr auto getrf_batch = cublas##letter##getrfBatched;        \
     static constexpr auto getrs_batch = cublas##letter##getrsBatched;        \
     static constexpr auto trsm = cublas##letter##trsm;                       \
@@ -227,6 +229,41 @@ void logabsdet(Where at, const View& logabs, const View& sign, const View& a) {
     factor_lu(at, "logabsdet", use, batch, factors.data(), pivots.data(), infos.data());
     logabsdet_of_factors(static_cast<const T*>(factors.data()), pivots.data(), static_cast<T*>(logabs.data), static_cast<T*>(sign.data),
                          batch.n, batch.count);
+  });
+}
+
+// As columns the lower triangle is the upper one, and the eigenvectors, one behind the other, are the rows of V'.
+void symeig(Where at, const View& values, const View& vectors, const View& in) {
+  if (numel(in.shape) == 0) return;
+  const Batch batch(at, "symeig", in);
+  dispatch_floating(in.dtype, [&]<class T>(T) {
+    using F = Functions<T>;
+    Scratch<T> rows(batch.count * batch.size());
+    Scratch<int> infos(batch.count);
+    const View packed{rows.data(), in.dtype, in.shape, contiguous_strides(in.shape)};
+    const auto refuse = [&](std::pair<int64_t, int> found) {
+      if (found.second != 0)
+        throw Error(at, fmt::format("symeig: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
+                                    place(found.first, in), to_string(in.shape), found.second));
+    };
+    copy(packed, in);
+    find_not_finite(static_cast<const T*>(rows.data()), infos.data(), batch.n, batch.count);
+    refuse(first_complaint(infos.data(), batch.count));
+    T* w = static_cast<T*>(values.data);
+    {
+      const Libraries use;
+      int length = 0;
+      check(at, "symeig",
+            F::syevd_size(use.solver(), CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, batch.n, rows.data(), batch.n, w, &length));
+      Scratch<T> workspace(length);
+      for (int64_t i = 0; i < batch.count; ++i)
+        check(at, "symeig",
+              F::syevd(use.solver(), CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, batch.n, rows.data() + i * batch.size(), batch.n,
+                       w + i * batch.n, workspace.data(), length, infos.data() + i));
+    }
+    refuse(first_complaint(infos.data(), batch.count));
+    make_largest_positive(rows.data(), batch.n, batch.count * batch.n);
+    copy(vectors, turned(in, rows.data()));
   });
 }
 

@@ -7,6 +7,7 @@ namespace scoregrad::on_cuda {
 namespace {
 
 constexpr int threads = 256;
+constexpr int64_t most_blocks = 0x7fffffff;  // these kernels take one element a thread
 
 /// The extents around a product and what one step along each does to the offsets of out, a and b.
 struct Batch {
@@ -63,6 +64,29 @@ __global__ void logabsdet(const T* factors, const int* pivots, T* logabs, T* sig
 }
 
 template <class T>
+__global__ void find_infinite(const T* a, int* flags, int64_t n, int64_t count) {
+  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
+  if (i >= count) return;
+  bool finite = true;
+  for (int64_t e = 0; e < n * n; ++e) finite = finite && a[i * n * n + e] - a[i * n * n + e] == T(0);
+  flags[i] = finite ? 0 : static_cast<int>(n);
+}
+
+template <class T>
+__global__ void turn_signs(T* rows, int64_t n, int64_t count) {
+  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
+  if (i >= count) return;
+  T* row = rows + i * n;
+  T largest = row[0];
+  for (int64_t j = 1; j < n; ++j) {
+    const T size = row[j] < T(0) ? -row[j] : row[j];
+    if (size > (largest < T(0) ? -largest : largest)) largest = row[j];
+  }
+  if (largest < T(0))
+    for (int64_t j = 0; j < n; ++j) row[j] = -row[j];
+}
+
+template <class T>
 __global__ void set_pointers(T** pointers, T* base, int64_t stride, int64_t count) {
   const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
   if (i < count) pointers[i] = base + i * stride;
@@ -92,15 +116,23 @@ void clear_above_diagonal(T* a, int64_t n, int64_t count) {
 }
 template <class T>
 void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count) {
-  launch("find_zero_diagonal", find_zero<T>, blocks_for(count, threads, int64_t{1} << 31), threads, 0, a, first, n, count);
+  launch("find_zero_diagonal", find_zero<T>, blocks_for(count, threads, most_blocks), threads, 0, a, first, n, count);
 }
 template <class T>
 void logabsdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
-  launch("logabsdet", logabsdet<T>, blocks_for(count, threads, int64_t{1} << 31), threads, 0, factors, pivots, logabs, sign, n, count);
+  launch("logabsdet", logabsdet<T>, blocks_for(count, threads, most_blocks), threads, 0, factors, pivots, logabs, sign, n, count);
+}
+template <class T>
+void find_not_finite(const T* a, int* flags, int64_t n, int64_t count) {
+  launch("find_not_finite", find_infinite<T>, blocks_for(count, threads, most_blocks), threads, 0, a, flags, n, count);
+}
+template <class T>
+void make_largest_positive(T* rows, int64_t n, int64_t count) {
+  launch("make_largest_positive", turn_signs<T>, blocks_for(count, threads, most_blocks), threads, 0, rows, n, count);
 }
 template <class T>
 void point_at(T** pointers, T* base, int64_t stride, int64_t count) {
-  launch("point_at", set_pointers<T>, blocks_for(count, threads, int64_t{1} << 31), threads, 0, pointers, base, stride, count);
+  launch("point_at", set_pointers<T>, blocks_for(count, threads, most_blocks), threads, 0, pointers, base, stride, count);
 }
 
 template void clear_above_diagonal(float*, int64_t, int64_t);
@@ -109,6 +141,10 @@ template void find_zero_diagonal(const float*, int*, int64_t, int64_t);
 template void find_zero_diagonal(const double*, int*, int64_t, int64_t);
 template void logabsdet_of_factors(const float*, const int*, float*, float*, int64_t, int64_t);
 template void logabsdet_of_factors(const double*, const int*, double*, double*, int64_t, int64_t);
+template void find_not_finite(const float*, int*, int64_t, int64_t);
+template void find_not_finite(const double*, int*, int64_t, int64_t);
+template void make_largest_positive(float*, int64_t, int64_t);
+template void make_largest_positive(double*, int64_t, int64_t);
 template void point_at(float**, float*, int64_t, int64_t);
 template void point_at(double**, double*, int64_t, int64_t);
 

@@ -16,6 +16,12 @@ void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count);
 /// log |det| and its sign, from LU factors and their pivots (counted from 1).
 template <class T>
 void logabsdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count);
+/// flags[i] = n where matrix i holds an infinity or NaN, else 0.
+template <class T>
+void find_not_finite(const T* a, int* flags, int64_t n, int64_t count);
+/// Turns the sign of each of `count` rows of n whose largest entry in size, the first of equals, is negative.
+template <class T>
+void make_largest_positive(T* rows, int64_t n, int64_t count);
 /// pointers[i] = base + i * stride, as the batched functions of the libraries want them.
 template <class T>
 void point_at(T** pointers, T* base, int64_t stride, int64_t count);
