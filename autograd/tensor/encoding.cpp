@@ -31,6 +31,8 @@ void each(const Encoding& e, const unsigned char* in, int64_t count, Put&& put) 
       put(i, static_cast<int64_t>(w));
     else if (e.kind == 'i')
       put(i, static_cast<int64_t>(w << (64 - 8 * e.size)) >> (64 - 8 * e.size));  // extends the sign
+    else if (e.kind == 'h')
+      put(i, static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(w) << 16)));
     else if (e.size == 2)
       put(i, half(static_cast<uint16_t>(w)));
     else if (e.size == 4)
@@ -50,13 +52,15 @@ bool is_known(const Encoding& e) {
       return e.size == 1 || e.size == 2 || e.size == 4 || e.size == 8;
     case 'u':
       return e.size == 1 || e.size == 2 || e.size == 4;
+    case 'h':
+      return e.size == 2;
     default:
       return e.kind == 'b' && e.size == 1;
   }
 }
 
 DType natural_dtype(const Encoding& e) {
-  if (e.kind == 'f') return e.size == 8 ? DType::float64 : DType::float32;
+  if (e.kind == 'f' || e.kind == 'h') return e.size == 8 ? DType::float64 : DType::float32;
   return e.kind == 'b' ? DType::boolean : DType::int64;
 }
 
@@ -65,6 +69,13 @@ void decode(const Encoding& e, const unsigned char* in, int64_t count, DType dty
     using T = decltype(zero);
     each(e, in, count, [&](int64_t i, auto v) { static_cast<T*>(out)[i] = static_cast<T>(v); });
   });
+}
+
+std::vector<char> host_bytes(const Tensor& x) {
+  const Tensor dense = packed(x);
+  std::vector<char> bytes(static_cast<size_t>(x.numel()) * size_of(x.dtype()));
+  if (!bytes.empty()) dense.backend().download(bytes.data(), dense.bytes(), bytes.size());
+  return bytes;
 }
 
 }  // namespace scoregrad

@@ -7,20 +7,34 @@
 
 namespace scoregrad {
 
-/// A regular file open for reading. Every Error names `reader`, the path and what was expected.
-class InputFile {
+/// Bytes to be read once, from front to back: a file, or a member of an archive. Every Error names the reader, the path and what was
+/// expected.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  /// Bytes not yet read: what a header claims is compared with this before anything is allocated.
+  virtual int64_t left() const = 0;
+  /// Exactly so many bytes; throws Error if the source ends before.
+  virtual void read(void* to, int64_t bytes, const char* what) = 0;
+  /// What to throw, with the place.
+  virtual Error error(const std::string& why) const = 0;
+  [[noreturn]] void refuse(const std::string& why) const { throw error(why); }
+};
+
+/// A regular file open for reading.
+class InputFile final : public ByteSource {
  public:
   InputFile(const std::string& path, const char* reader, Where at);
-  ~InputFile() { std::fclose(file_); }
+  ~InputFile() override { std::fclose(file_); }
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
 
   int64_t size() const { return size_; }
-  /// Bytes not yet read: what a header claims is compared with this before anything is allocated.
-  int64_t left() const { return left_; }
-  /// Exactly so many bytes; throws Error if the file ends before.
-  void read(void* to, int64_t bytes, const char* what);
-  [[noreturn]] void refuse(const std::string& why) const;
+  int64_t left() const override { return left_; }
+  void read(void* to, int64_t bytes, const char* what) override;
+  /// Goes to a byte counted from the beginning; throws Error beyond the end.
+  void seek(int64_t offset);
+  Error error(const std::string& why) const override { return Error(at_, std::string(reader_) + ": '" + path_ + "': " + why); }
 
  private:
   std::string path_;
@@ -30,7 +44,8 @@ class InputFile {
   int64_t size_ = 0, left_ = 0;
 };
 
-/// Written under a temporary name beside `path`, which finish() renames; without finish() nothing remains.
+/// Written under a temporary name beside `path`, which finish() renames once the bytes are on the disk: whoever looks, also after a crash,
+/// finds the old file or the new one. Without finish() nothing remains, unless the process was killed.
 class OutputFile {
  public:
   OutputFile(const std::string& path, const char* writer, Where at);
@@ -48,5 +63,8 @@ class OutputFile {
   Where at_;
   std::FILE* file_;
 };
+
+/// Removes the temporary files that killed writers of `path` have left.
+void remove_abandoned(const std::string& path);
 
 }  // namespace scoregrad

@@ -24,7 +24,7 @@ struct Header {
 // Reads {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } and nothing else.
 class HeaderText {
  public:
-  HeaderText(const InputFile& file, std::string text) : file_(file), text_(std::move(text)) {}
+  HeaderText(const ByteSource& file, std::string text) : file_(file), text_(std::move(text)) {}
 
   Header parse() {
     Header h;
@@ -89,7 +89,8 @@ class HeaderText {
     const std::string s = quoted();
     Encoding e{};
     if (s.size() == 3 && std::strchr("<>|=", s[0]) && s[2] >= '0' && s[2] <= '9') e = {s[1], s[2] - '0', s[0] == '>'};
-    if (!is_known(e)) file_.refuse(fmt::format("elements of '{}' are not supported, only f2 f4 f8, i1 i2 i4 i8, u1 u2 u4 and b1", s));
+    if (!is_known(e) || e.kind == 'h')
+      file_.refuse(fmt::format("elements of '{}' are not supported, only f2 f4 f8, i1 i2 i4 i8, u1 u2 u4 and b1", s));
     return e;
   }
   std::vector<int64_t> tuple() {
@@ -111,12 +112,12 @@ class HeaderText {
     return extents;
   }
 
-  const InputFile& file_;
+  const ByteSource& file_;
   std::string text_;
   size_t next_ = 0;
 };
 
-Header read_header(InputFile& file) {
+Header read_header(ByteSource& file) {
   unsigned char start[8];
   file.read(start, 8, "the .npy magic");
   if (std::memcmp(start, magic, 6) != 0) file.refuse("not a .npy file: it does not begin with \\x93NUMPY");
@@ -132,23 +133,24 @@ Header read_header(InputFile& file) {
 
 }  // namespace
 
-void save_npy(const std::string& path, const Tensor& x, Where at) {
+std::string npy_header(const Tensor& x) {
   const char* element = x.dtype() == DType::float32   ? "<f4"
                         : x.dtype() == DType::float64 ? "<f8"
                         : x.dtype() == DType::int64   ? "<i8"
                                                       : "|b1";
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", element,
-                                   fmt::join(x.shape().begin(), x.shape().end(), ", "), x.rank() == 1 ? "," : "");
-  header.append(63 - (10 + header.size()) % 64, ' ');
-  header += '\n';
-  const Tensor dense = packed(x);
-  std::vector<char> bytes(static_cast<size_t>(x.numel()) * size_of(x.dtype()));
-  if (!bytes.empty()) dense.backend().download(bytes.data(), dense.bytes(), bytes.size());
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", element,
+                                 fmt::join(x.shape().begin(), x.shape().end(), ", "), x.rank() == 1 ? "," : "");
+  text.append(63 - (10 + text.size()) % 64, ' ');
+  text += '\n';
+  std::string start = magic;
+  for (size_t byte : {size_t{1}, size_t{0}, text.size() & 255, text.size() >> 8}) start += static_cast<char>(byte);
+  return start + text;
+}
 
+void save_npy(const std::string& path, const Tensor& x, Where at) {
+  const std::string header = npy_header(x);
+  const std::vector<char> bytes = host_bytes(x);
   OutputFile file(path, "save_npy", at);
-  const unsigned char start[10] = {
-      0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<unsigned char>(header.size() & 255), static_cast<unsigned char>(header.size() >> 8)};
-  file.write(start, sizeof start);
   file.write(header.data(), header.size());
   file.write(bytes.data(), bytes.size());
   file.finish();
@@ -156,12 +158,16 @@ void save_npy(const std::string& path, const Tensor& x, Where at) {
 
 Tensor load_npy(const std::string& path, Where at) {
   InputFile file(path, "load_npy", at);
+  return read_npy(file, at);
+}
+
+Tensor read_npy(ByteSource& file, Where at) {
   const Header h = read_header(file);
   if (h.shape.size() > max_rank) file.refuse(fmt::format("rank {} exceeds the limit of {}", h.shape.size(), max_rank));
   Shape shape(h.shape);
   if (h.fortran) std::reverse(shape.begin(), shape.end());
   try {
-    check_shape(at, "load_npy", shape);
+    check_shape(at, ".npy", shape);
   } catch (const Error&) {
     file.refuse(fmt::format("shape {} overflows", to_string(shape)));
   }

@@ -1,5 +1,6 @@
 // NumPy's .npy files.   (format: numpy.lib.format, versions 1.0 to 3.0)
 #pragma once
+#include "autograd/tensor/file.h"
 #include "autograd/tensor/tensor.h"
 
 namespace scoregrad {
@@ -10,5 +11,10 @@ void save_npy(const std::string& path, const Tensor& x, Where at = Where::here()
 /// Reads a .npy file to the CPU. f4, f8, i8 and b1 keep their type; f2 becomes float32, other integers int64; both byte orders and both
 /// element orders are read. Throws Error naming file and fault if it is not a complete .npy file of these.
 Tensor load_npy(const std::string& path, Where at = Where::here());
+
+/// What stands before the elements.
+std::string npy_header(const Tensor& x);
+/// The same from bytes that are open already; they end with the last element.
+Tensor read_npy(ByteSource& source, Where at = Where::here());
 
 }  // namespace scoregrad
