@@ -40,15 +40,15 @@ const std::vector<Kind>& kinds() {
       {"textbook", "poster_mixture_halfplane_mass", "", "sigma", halfplane_mass},
       {"textbook", "seed_errata", "", "*printed*", errata},
 
-      {"ula_gaussian", "ula", "", "", sampling},
-      {"ula_gaussian", "ula_trajectory", "", "", sampling},
-      {"ula_gaussian", "mala", "", "", sampling},
-      {"ula_gaussian", "annealed", "", "", sampling},
-      {"ula_gaussian", "probability_flow_ve", "", "", sampling},
-      {"ula_gaussian", "probability_flow_vp", "", "", sampling},
-      {"ula_gaussian", "probability_flow_ve_mixture", "", "", sampling},
-      {"ula_gaussian", "reverse_sde_ve", "", "", sampling},
-      {"ula_gaussian", "diagnostics", "", "", sampling},
+      {"ula_gaussian", "ula", "", "v eps x0_variance", ula_chain},
+      {"ula_gaussian", "ula_trajectory", "", "d eps mu Sigma z", ula_trajectory},
+      {"ula_gaussian", "mala", "", "eps", mala_chain},
+      {"ula_gaussian", "annealed", "", "mean v sigmas eps0 T x0_mean x0_variance levels*.sigma", annealed_chain},
+      {"ula_gaussian", "probability_flow_ve", "", "v m sigma_from sigma_to x_from", flow_ve},
+      {"ula_gaussian", "probability_flow_vp", "", "v m beta_min beta_max t x_t", flow_vp},
+      {"ula_gaussian", "probability_flow_ve_mixture", "", "pi mu v sigma_from sigma_to x_from", flow_ve_mixture},
+      {"ula_gaussian", "reverse_sde_ve", "", "v sigmas start_variance", reverse_ve},
+      {"ula_gaussian", "diagnostics", "", "chains", diagnostics},
   };
   // clang-format on
   return all;

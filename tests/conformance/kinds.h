@@ -14,7 +14,7 @@ Compute theorem2_encoder;                                                       
 Compute corollary1_gaussian, corollary1_sds, corollary1_pushforward, corollary1_mixture_weight;       // corollary1.cpp
 Compute frozen_gaussian, joint_gaussian, encoder_rate, binary_encoder, waterfilling, frozen_mixture;  // open_questions.cpp
 Compute example1, example2, example3, practice2, practice3, practice4, halfplane_mass, errata;        // textbook.cpp
-Compute sampling;                                                                                     // ula.cpp
-Compute nn_blocks;                                                                                    // nn_blocks.cpp
+Compute ula_chain, ula_trajectory, mala_chain, annealed_chain, flow_ve, flow_vp, flow_ve_mixture, reverse_ve, diagnostics;  // ula.cpp
+Compute nn_blocks;                                                                                                          // nn_blocks.cpp
 
 }  // namespace conformance

@@ -3,6 +3,8 @@
 
 #include "losses/parametrisation.h"
 #include "losses/score_matching.h"
+#include "samplers/half_space.h"
+#include "samplers/langevin.h"
 #include "tests/conformance/kinds.h"
 #include "tests/conformance/mixture.h"
 
@@ -16,8 +18,6 @@ Tensor score_jacobian(const Score& score, const Tensor& points) {
   for (int64_t i = 0; i < x.extent(1); ++i) rows.push_back(gradient(sum(select(s, 1, i)), x));
   return stack(rows, 1);
 }
-
-const char* no_chain = "the library has no Langevin chains yet";
 
 }  // namespace
 
@@ -64,7 +64,17 @@ void example3(const Field& test, Values& values) {
   add("score", gradient(p.log_density(x), x));
   add("score_derivative", gradient(s, x));
   values.add("posterior_weights", flatten(p.posterior(x)));
-  for (const char* part : {"drift", "noise", "x1"}) values.unsupported(fmt::format("results.{}", part), no_chain);
+  // One Langevin step with the noise that the book draws, without it, and without the score.
+  const double e = test["inputs"]["step"].number(), z = test["inputs"]["z"].number();
+  const auto step = [&](const ScoreFunction& f, double noise) {
+    SamplerOptions options;
+    options.noise = [&](int64_t, const Tensor& like_this) { return noise * ones_like(like_this); };
+    return langevin(f, x, {e, 1}, Key(0), options).x;
+  };
+  const ScoreFunction exact = [&](const Tensor& y) { return p.score(y); };
+  add("x1", step(exact, z));
+  add("drift", step(exact, 0) - x);
+  add("noise", step([](const Tensor& y) { return zeros_like(y); }, z) - x);
 }
 
 void practice2(const Field& test, Values& values) {
@@ -92,8 +102,20 @@ void practice3(const Field& test, Values& values) {
   sums.into(values);
 }
 
-void practice4(const Field&, Values& values) { values.unsupported("", no_chain); }
-void halfplane_mass(const Field&, Values& values) { values.unsupported("", "the library has no masses of half planes"); }
+void practice4(const Field& test, Values& values) {
+  Tensors variances;
+  const Tensor steps = test["eps"].tensor();
+  for (double e : steps.to_vector<double>())
+    variances.push_back(reshape(langevin_stationary(Gaussian::standard(1, test.options()), e).covariance(), {}));
+  values.add("variance", stack(variances));
+}
+
+// The poster's 1/5 N((5, 5), I) + 4/5 N((-5, -5), I).
+void halfplane_mass(const Field& test, Values& values) {
+  const Options o = test.options();
+  const Mixture p{log(from({0.2, 0.8}, o)), from({5, 5, -5, -5}, {2, 2}, o), stack({eye(2, o), eye(2, o)})};
+  values.add("mass", half_space_mass(p.noised(1, test["sigma"].number()), ones({2}, o)));
+}
 
 // The density that the textbook misprints is the one of example 3, where the file has that.
 void errata(const Field& test, Values& values) {

@@ -1,0 +1,66 @@
+// The way a sampler takes through a noise schedule: which schedule, and at which times.
+#pragma once
+#include <functional>
+
+#include "samplers/sampling.h"
+#include "samplers/schedule.h"
+
+namespace scoregrad {
+
+/// A schedule at one time:  x_t = alpha x + sigma eps,  dx = drift x dt + sqrt(diffusion2) dw.
+struct Stage {
+  double time = 0, alpha = 1, sigma = 0, drift = 0, diffusion2 = 0;
+};
+
+/// A schedule of any type and the times to step through: falling to sample, rising to encode. Scores are asked for at these times.
+struct Course {
+  std::function<Stage(double time)> at;
+  std::vector<double> times;
+
+  int64_t steps() const { return static_cast<int64_t>(times.size()) - 1; }
+  Stage stage(int64_t i) const { return at(times.at(static_cast<size_t>(i))); }
+  /// The same course in the other direction.
+  Course reversed() const { return {at, {times.rbegin(), times.rend()}}; }
+};
+
+/// Through the given times; at least two.
+template <NoiseSchedule S>
+Course course(const S& schedule, std::vector<double> times, Where at = Where::here()) {
+  if (times.size() < 2) throw Error(at, "course: fewer than two times");
+  return {[schedule](double t) {
+            return Stage{t, schedule.alpha(t), schedule.sigma(t), schedule.drift(t), schedule.diffusion2(t)};
+          },
+          std::move(times)};
+}
+/// From noise to data, s.stop() to s.start(), in steps of equal time.
+template <NoiseSchedule S>
+Course course(const S& schedule, int64_t steps, Where at = Where::here()) {
+  std::vector<double> times;
+  for (int64_t i = 0; i <= steps; ++i) {
+    const double way = static_cast<double>(i) / static_cast<double>(steps);
+    times.push_back(schedule.stop() + way * (schedule.start() - schedule.stop()));
+  }
+  return course(schedule, std::move(times), at);
+}
+/// The same in steps that divide sigma/alpha by equal factors: what higher-order solvers want.
+template <NoiseSchedule S>
+Course geometric_course(const S& schedule, int64_t steps, Where at = Where::here()) {
+  const auto ratio = [&](double t) { return schedule.sigma(t) / schedule.alpha(t); };
+  std::vector<double> times;
+  for (double level : geometric_ladder(ratio(schedule.stop()), ratio(schedule.start()), static_cast<int>(steps + 1), at))
+    times.push_back(schedule.time_at(level));
+  return course(schedule, std::move(times), at);
+}
+
+/// The score of a law under a schedule, law.noised(alpha(t), sigma(t)).score(x): Gaussian, Mixture or FiniteData.
+template <class Law, NoiseSchedule S>
+NoisyScore exact_score(const Law& law, const S& schedule) {
+  return [law, schedule](const Tensor& x, const Tensor& t) { return law.noised(schedule.alpha(t), schedule.sigma(t)).score(x); };
+}
+
+/// The mean of the data given x_t, by Tweedie's formula:  (x + sigma^2 s) / alpha.
+inline Tensor denoised(const Tensor& x, const Tensor& score, const Stage& stage) {
+  return (x + stage.sigma * stage.sigma * score) / stage.alpha;
+}
+
+}  // namespace scoregrad

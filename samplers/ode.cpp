@@ -1,0 +1,88 @@
+#include "samplers/ode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace scoregrad {
+namespace {
+
+constexpr int stages = 7;
+constexpr std::array<double, stages> node = {0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1};
+constexpr double weight[stages][stages - 1] = {
+    {},
+    {1.0 / 5},
+    {3.0 / 40, 9.0 / 40},
+    {44.0 / 45, -56.0 / 15, 32.0 / 9},
+    {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+    {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
+    {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84},  // also the solution of order 5
+};
+// The solution of order 5 less the one of order 4.
+constexpr std::array<double, stages> difference = {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
+
+// The largest entry of |x| / (absolute + relative |y|).
+double scaled(const Tensor& x, const Tensor& y, const Ode& ode) {
+  const NoGrad guard;
+  return max(abs(x) / (ode.absolute + ode.relative * abs(y))).item();
+}
+
+}  // namespace
+
+Tensor Integrator::operator()(const Tensor& y, double from, double to, const std::function<bool()>& go) {
+  const double h = to - from;
+  if (h == 0 || y.numel() == 0) return y;
+  if (ode_.method == Method::dormand_prince) return adaptive(y, from, to, go);
+  const Tensor k = slope_(from, y);
+  ++accepted_;
+  if (ode_.method == Method::euler) return y + h * k;
+  return y + (0.5 * h) * (k + slope_(to, y + h * k));
+}
+
+Tensor Integrator::adaptive(Tensor y, double from, double to, const std::function<bool()>& go) {
+  const double sign = to > from ? 1 : -1, length = std::abs(to - from);
+  Tensor first = slope_(from, y);
+  if (size_ == 0) {
+    const double slope = scaled(first, y, ode_);
+    size_ = slope > 0 ? 0.01 * std::max(1.0, scaled(y, y, ode_)) / slope : length;
+  }
+  double done = 0;
+  for (int64_t step = 0; done < length; ++step) {
+    if (!go()) return {};
+    const double h = std::min(size_, length - done), t = from + sign * done;
+    if (step >= ode_.most || !(t + sign * h != t))
+      throw Error(at_, fmt::format("dormand_prince: no tolerable step at time {} after {}; is the slope finite there?", t, step));
+    std::array<Tensor, stages> k = {first};
+    Tensor next;
+    for (size_t i = 1; i < stages; ++i) {
+      next = y;
+      for (size_t j = 0; j < i; ++j)
+        if (weight[i][j] != 0) next = next + (sign * h * weight[i][j]) * k[j];
+      // The last two stages stand at the end, exactly: a slope may not exist beyond it.
+      k[i] = slope_(node[i] == 1 && h == length - done ? to : t + sign * h * node[i], next);
+    }
+    double error = 0;
+    {
+      const NoGrad guard;
+      Tensor e = difference[0] * k[0];
+      for (size_t i = 2; i < stages; ++i) e = e + difference[i] * k[i];
+      error = scaled(h * e, maximum(abs(y), abs(next)), ode_);
+    }
+    if (error <= 1) {
+      done = h == length - done ? length : done + h;
+      y = next;
+      first = k[stages - 1];
+      ++accepted_;
+    } else {
+      ++rejected_;
+    }
+    // A short last step says little about how long the next one may be.
+    const double factor = std::isfinite(error) ? std::clamp(0.9 * std::pow(std::max(error, 1e-10), -0.2), 0.2, 5.0) : 0.2;
+    if (h == size_ || factor < 1) size_ = h * factor;
+  }
+  return y;
+}
+
+}  // namespace scoregrad
