@@ -1,6 +1,7 @@
 // The whole public interface.
 #pragma once
 #include "autograd/backend/machine.h"
+#include "autograd/compile/compile.h"
 #include "autograd/graph/checkpoint.h"
 #include "autograd/graph/custom.h"
 #include "autograd/graph/drawing.h"

@@ -47,6 +47,7 @@ struct CheckpointNode final : Node {
   int saved_count() const override { return static_cast<int>(xs.size()); }
 
   Run run() const {
+    const RecomputationScope again;
     const RecordingScope recording(true);  // saved operands with their history
     Tensors arguments;
     for (const Saved& x : xs) arguments.push_back(x.get(*this));

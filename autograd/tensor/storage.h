@@ -1,6 +1,7 @@
 // A counted run of bytes on a device, with the memory of who wrote it last.
 #pragma once
 #include "autograd/backend/contract.h"
+#include "autograd/tensor/recorder.h"
 #include "autograd/tensor/ref.h"
 
 namespace scoregrad {

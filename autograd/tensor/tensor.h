@@ -81,8 +81,11 @@ class Tensor {
     return *body_;
   }
   Node* node() const { return body_ ? body_->producer.get() : nullptr; }
-  const Backend& backend() const { return *body().storage->backend; }
-  char* bytes() const { return static_cast<char*>(body().storage->data) + body().offset * static_cast<int64_t>(size_of(body().dtype)); }
+  const Backend& backend() const { return recorder ? recorder->table(device()) : *body().storage->backend; }
+  char* bytes() const {
+    if (recorder) recorder->seen(*body().storage);
+    return static_cast<char*>(body().storage->data) + body().offset * static_cast<int64_t>(size_of(body().dtype));
+  }
   template <class T>
   T* data() const {
     return reinterpret_cast<T*>(bytes());

@@ -1,0 +1,101 @@
+// A recorded step as plain data: the calls to a backend in order, over numbered buffers. Every pass maps one such list to another.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "autograd/tensor/tensor.h"
+
+namespace scoregrad::compiled {
+
+/// The entries of a backend that compute, and `constant`, which writes bytes that were known when the step was recorded.
+enum class Entry : uint8_t {
+  elementwise,
+  copy,
+  fill,
+  reduce,
+  cumsum,
+  sort,
+  gather,
+  scatter_add,
+  index_select,
+  index_add,
+  matmul,
+  random,
+  fold,
+  cholesky,
+  solve,
+  triangular_solve,
+  logabsdet,
+  symeig,
+  convolution,
+  constant
+};
+const char* name_of(Entry e);
+
+/// An operand: a strided view of a buffer. An elementwise operand has the call's iteration shape. Buffer -1: no elements.
+struct Place {
+  int buffer = -1;
+  int64_t offset = 0;  // bytes
+  DType dtype = DType::float32;
+  Shape shape;
+  Strides strides;
+  friend bool operator==(const Place& a, const Place& b) {
+    return a.buffer == b.buffer && a.offset == b.offset && a.dtype == b.dtype && a.shape == b.shape && a.strides == b.strides;
+  }
+};
+
+struct Call {
+  Entry entry;
+  const Backend* backend;
+  Where at;        // the user's line
+  int region = 0;  // what a checkpoint computes again is a region of its own and merges with nothing outside
+  std::vector<Place> in = {}, out = {};
+  // elementwise: the program, its registers as in Program
+  DType dtype = DType::float32;
+  std::vector<Immediate> immediates = {};  // fill: the value
+  std::vector<Instr> code = {};
+  std::vector<uint16_t> results = {};
+  // the other entries' attributes
+  int kind = 0, axis = 0;
+  bool flag = false;
+  Axes axes = {};
+  uint64_t offset = 0;
+  uint32_t words[2] = {0, 0};  // random, fold; with the key in a tensor this is `in`'s first place and `keyed` is set
+  bool keyed = false;
+  Convolution geometry = {};
+  std::vector<char> bytes = {};  // constant, and other plain attributes
+};
+
+struct Buffer {
+  enum Kind : uint8_t { temporary, captured, input, output };
+  Kind kind = temporary;
+  size_t bytes = 0;
+  Device device = cpu;
+  Where at = {};              // where a temporary was born
+  int slot = -1;              // input: which argument's storage
+  Ref<Storage> storage = {};  // captured: held, so that its memory cannot be given to another
+};
+
+/// One step: its buffers, its calls in order and the places it returns.
+struct Sequence {
+  std::vector<Buffer> buffers;
+  std::vector<Call> calls;
+  std::vector<Place> results;
+  std::vector<char> once;             // a call whose result is the same in every step runs when the step is compiled
+  int64_t arena_bytes[2] = {0, 0};    // by kind of device
+  std::vector<int64_t> arena_offset;  // by buffer; -1: not in an arena
+};
+
+/// True if a buffer's contents outlive the step.
+inline bool lasts(const Buffer& b) { return b.kind != Buffer::temporary; }
+/// The place covers the buffer from its first byte to its last, in order.
+bool is_whole(const Place& p, const Buffer& b);
+/// Per buffer: whether it is written once, as a whole, by a call that does not read it, and belongs to the step.
+std::vector<char> values(const Sequence& s);
+
+/// What differs between two recordings of the same step, naming the call and the user's line; empty if nothing does.
+std::string difference(const Sequence& a, const Sequence& b);
+/// The list, one call a line: number, result, entry, operands, shape, line.
+std::string show(const Sequence& s);
+
+}  // namespace scoregrad::compiled

@@ -1,0 +1,18 @@
+// What makes a recorded step cheaper: each pass maps a list of calls to a list that computes the same bits.
+#pragma once
+#include "autograd/compile/call.h"
+
+namespace scoregrad::compiled {
+
+/// Without the calls whose results nobody reads.
+Sequence drop(Sequence s);
+/// Equal calls on equal operands become one, within one region.
+Sequence merge(Sequence s);
+/// Marks what is the same in every step: it depends on no argument and on nothing captured.
+Sequence fold(Sequence s);
+/// Elementwise calls over one shape become one program; what only they read is never stored.
+Sequence fuse(Sequence s);
+/// Gives every temporary its place in one arena: two whose lives do not overlap may share it.
+Sequence plan(Sequence s);
+
+}  // namespace scoregrad::compiled

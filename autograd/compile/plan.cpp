@@ -1,0 +1,102 @@
+// Where the temporaries of a step lie: one arena a device, filled in the order of the calls; a place is free again after its last reader.
+#include <algorithm>
+
+#include "autograd/compile/passes.h"
+
+namespace scoregrad::compiled {
+namespace {
+
+constexpr int64_t alignment = 64;
+
+struct Life {
+  int first = -1, last = -1;  // calls
+};
+
+// The free places of an arena, in order of their offset; neighbours are joined.
+class Arena {
+ public:
+  int64_t take(int64_t bytes) {
+    size_t best = free_.size();
+    for (size_t k = 0; k < free_.size(); ++k)
+      if (free_[k].bytes >= bytes && (best == free_.size() || free_[k].bytes < free_[best].bytes)) best = k;
+    if (best < free_.size()) {
+      const int64_t at = free_[best].at;
+      free_[best].at += bytes;
+      free_[best].bytes -= bytes;
+      if (free_[best].bytes == 0) free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(best));
+      return at;
+    }
+    if (!free_.empty() && free_.back().at + free_.back().bytes == size_) {  // the last hole grows
+      const int64_t at = free_.back().at;
+      free_.pop_back();
+      size_ = at + bytes;
+      return at;
+    }
+    size_ += bytes;
+    return size_ - bytes;
+  }
+  void give(int64_t at, int64_t bytes) {
+    auto next = std::lower_bound(free_.begin(), free_.end(), at, [](const Hole& h, int64_t offset) { return h.at < offset; });
+    next = free_.insert(next, {at, bytes});
+    if (std::next(next) != free_.end() && next->at + next->bytes == std::next(next)->at) {
+      next->bytes += std::next(next)->bytes;
+      free_.erase(std::next(next));
+    }
+    if (next != free_.begin() && std::prev(next)->at + std::prev(next)->bytes == next->at) {
+      std::prev(next)->bytes += next->bytes;
+      free_.erase(next);
+    }
+  }
+  int64_t size() const { return size_; }
+
+ private:
+  struct Hole {
+    int64_t at, bytes;
+  };
+  std::vector<Hole> free_;
+  int64_t size_ = 0;
+};
+
+int64_t rounded(size_t bytes) { return (static_cast<int64_t>(bytes) + alignment - 1) / alignment * alignment; }
+
+}  // namespace
+
+Sequence plan(Sequence s) {
+  const auto count = static_cast<int>(s.calls.size());
+  std::vector<Life> life(s.buffers.size());
+  for (int i = 0; i < count; ++i) {
+    const Call& c = s.calls[static_cast<size_t>(i)];
+    const bool kept = s.once[static_cast<size_t>(i)];  // made once, for every step
+    const auto use = [&](const Place& p) {
+      if (p.buffer < 0) return;
+      Life& l = life[static_cast<size_t>(p.buffer)];
+      if (l.first < 0 || kept) l.first = kept ? 0 : i;
+      l.last = std::max(l.last, kept ? count : i);
+    };
+    for (const Place& p : c.in) use(p);
+    for (const Place& p : c.out) use(p);
+  }
+
+  std::vector<std::vector<int>> begins(static_cast<size_t>(count) + 1), ends(static_cast<size_t>(count) + 1);
+  for (size_t b = 0; b < life.size(); ++b) {
+    if (lasts(s.buffers[b]) || life[b].first < 0) continue;
+    begins[static_cast<size_t>(life[b].first)].push_back(static_cast<int>(b));
+    ends[static_cast<size_t>(life[b].last)].push_back(static_cast<int>(b));
+  }
+  Arena arenas[2];
+  s.arena_offset.assign(s.buffers.size(), -1);
+  for (int i = 0; i < count; ++i) {
+    for (int b : begins[static_cast<size_t>(i)]) {
+      const Buffer& buffer = s.buffers[static_cast<size_t>(b)];
+      s.arena_offset[static_cast<size_t>(b)] = arenas[buffer.device.kind].take(rounded(buffer.bytes));
+    }
+    for (int b : ends[static_cast<size_t>(i)]) {
+      const Buffer& buffer = s.buffers[static_cast<size_t>(b)];
+      arenas[buffer.device.kind].give(s.arena_offset[static_cast<size_t>(b)], rounded(buffer.bytes));
+    }
+  }
+  for (int k = 0; k < 2; ++k) s.arena_bytes[k] = arenas[k].size();
+  return s;
+}
+
+}  // namespace scoregrad::compiled

@@ -1,0 +1,127 @@
+// The passes that need no arithmetic: drop what nobody reads, merge what is equal, mark what never changes.
+#include <map>
+#include <string>
+
+#include "autograd/compile/passes.h"
+
+namespace scoregrad::compiled {
+namespace {
+
+void append(std::string& key, const void* data, size_t bytes) {
+  key.append(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+  key.append(static_cast<const char*>(data), bytes);
+}
+template <class T>
+void append(std::string& key, const T& value) {
+  static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_pointer_v<T>);
+  key.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+void append(std::string& key, const Dims& d) { append(key, d.at, static_cast<size_t>(d.rank) * sizeof(int64_t)); }
+
+// All that decides a call's result; `version` counts the writes to each buffer so far.
+std::string identity(const Call& c, const std::vector<int>& version) {
+  std::string key;
+  append(key, c.entry);
+  append(key, c.backend);
+  append(key, c.region);
+  for (const Place& p : c.in) {
+    append(key, p.buffer);
+    append(key, p.buffer < 0 ? 0 : version[static_cast<size_t>(p.buffer)]);
+    append(key, p.offset);
+    append(key, p.dtype);
+    append(key, p.shape);
+    append(key, p.strides);
+  }
+  for (const Place& p : c.out) {
+    append(key, p.dtype);
+    append(key, p.shape);
+  }
+  append(key, c.dtype);
+  append(key, c.immediates.data(), c.immediates.size() * sizeof(Immediate));
+  for (const Instr& i : c.code) {
+    append(key, i.op);
+    for (uint16_t r : {i.out, i.a, i.b, i.c}) append(key, r);
+  }
+  append(key, c.results.data(), c.results.size() * sizeof(uint16_t));
+  append(key, c.kind);
+  append(key, c.axis);
+  append(key, c.flag);
+  append(key, c.axes);
+  append(key, c.offset);
+  append(key, &c.geometry, sizeof(c.geometry));
+  append(key, c.words, sizeof(c.words));
+  append(key, c.keyed);
+  append(key, c.bytes.data(), c.bytes.size());
+  return key;
+}
+
+}  // namespace
+
+Sequence drop(Sequence s) {
+  std::vector<char> wanted(s.buffers.size());
+  for (size_t b = 0; b < wanted.size(); ++b) wanted[b] = lasts(s.buffers[b]);
+  std::vector<Call> kept;
+  for (size_t i = s.calls.size(); i-- > 0;) {
+    Call& c = s.calls[i];
+    bool needed = false;
+    for (const Place& p : c.out) needed = needed || (p.buffer >= 0 && wanted[static_cast<size_t>(p.buffer)]);
+    if (!needed) continue;
+    for (const Place& p : c.in)
+      if (p.buffer >= 0) wanted[static_cast<size_t>(p.buffer)] = 1;
+    kept.push_back(std::move(c));
+  }
+  s.calls.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
+  return s;
+}
+
+Sequence merge(Sequence s) {
+  const std::vector<char> value = values(s);
+  std::vector<int> version(s.buffers.size()), same(s.buffers.size());
+  for (size_t b = 0; b < same.size(); ++b) same[b] = static_cast<int>(b);
+  std::map<std::string, std::vector<int>> known;  // identity -> the buffers that hold the results
+  std::vector<Call> kept;
+  for (Call& c : s.calls) {
+    for (Place& p : c.in)
+      if (p.buffer >= 0) p.buffer = same[static_cast<size_t>(p.buffer)];
+    bool mergeable = true;
+    std::vector<int> results;
+    for (const Place& p : c.out) {
+      mergeable = mergeable && p.buffer >= 0 && value[static_cast<size_t>(p.buffer)];
+      results.push_back(p.buffer);
+    }
+    if (mergeable) {
+      const auto [found, fresh] = known.try_emplace(identity(c, version), results);
+      bool ours = true;  // what is returned keeps a buffer of its own
+      for (int b : results) ours = ours && s.buffers[static_cast<size_t>(b)].kind == Buffer::temporary;
+      if (!fresh && ours) {
+        for (size_t k = 0; k < results.size(); ++k) same[static_cast<size_t>(results[k])] = found->second[k];
+        continue;
+      }
+    }
+    for (const Place& p : c.out)
+      if (p.buffer >= 0) ++version[static_cast<size_t>(p.buffer)];
+    kept.push_back(std::move(c));
+  }
+  s.calls = std::move(kept);
+  return s;
+}
+
+Sequence fold(Sequence s) {
+  const std::vector<char> value = values(s);
+  std::vector<char> constant(s.buffers.size());
+  s.once.assign(s.calls.size(), 0);
+  for (size_t i = 0; i < s.calls.size(); ++i) {
+    const Call& c = s.calls[i];
+    bool same = true;
+    for (const Place& p : c.in) same = same && (p.buffer < 0 || constant[static_cast<size_t>(p.buffer)]);
+    for (const Place& p : c.out)
+      same = same && p.buffer >= 0 && value[static_cast<size_t>(p.buffer)] &&
+             s.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::temporary;
+    s.once[i] = same;
+    for (const Place& p : c.out)
+      if (p.buffer >= 0) constant[static_cast<size_t>(p.buffer)] = same;
+  }
+  return s;
+}
+
+}  // namespace scoregrad::compiled

@@ -1,0 +1,162 @@
+// What a compiled step refuses, with the line to mend, and what it must not forget.
+#include <functional>
+
+#include "autograd/backend/machine.h"
+#include "autograd/compile/compile.h"
+#include "autograd/graph/checkpoint.h"
+#include "autograd/graph/gradient.h"
+#include "autograd/ops/ops.h"
+#include "autograd/ops/random.h"
+#include "autograd/tensor/print.h"
+#include "tests/catch.h"
+#include "tests/close.h"
+
+using namespace scoregrad;
+
+namespace {
+
+const Options f64{.dtype = float64};
+Tensor ramp() { return from({1, 2, 3}, f64); }
+
+// The message of the error among the first calls of a step; "" if there is none.
+std::string refusal(const std::function<Tensors(const Tensors&)>& f) {
+  CompiledStep step(f);
+  try {
+    for (int call = 0; call < 5; ++call) step({ramp()});
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a number of the host that changes is named with its op and line, in place of being frozen") {
+  double rate = 1;
+  const int line = __LINE__ + 1;
+  const std::string e = refusal([&](const Tensors& x) { return Tensors{x[0] * (rate *= 0.5)}; });
+  CHECK(mentions(e, "a number of the host changed from 0.25 to 0.125"));
+  CHECK(mentions(e, "mul"));
+  CHECK(mentions(e, "traps.cpp:" + std::to_string(line)));
+}
+
+TEST_CASE("another branch, another number of calls and other host data are refused") {
+  int calls = 0;
+  CHECK(mentions(refusal([&](const Tensors& x) { return Tensors{++calls % 2 ? tanh(x[0]) : sin(x[0])}; }), "another branch was taken"));
+  CHECK(mentions(refusal([&](const Tensors& x) { return Tensors{++calls % 2 ? x[0] + 1 : x[0] + 1 + 1}; }), "one step made"));
+  CHECK(mentions(refusal([&](const Tensors& x) {
+                   return Tensors{x[0] + from({1, 2, static_cast<double>(++calls)}, f64)};
+                 }),
+                 "data of the host changed"));
+  CHECK(mentions(refusal([&](const Tensors& x) { return Tensors{x[0] + normal({3}, Key(static_cast<uint64_t>(++calls)), f64)}; }),
+                 "key of its random numbers changed"));
+}
+
+TEST_CASE("reading a value on the host inside a step is refused at the user's line") {
+  const int line = __LINE__ + 1;
+  const std::string e = refusal([](const Tensors& x) { return Tensors{x[0] * sum(x[0]).item()}; });
+  CHECK(mentions(e, "read on the host"));
+  CHECK(mentions(e, "traps.cpp:" + std::to_string(line)));
+  CHECK(mentions(refusal([](const Tensors& x) { return to_string(x[0]).empty() ? Tensors{} : Tensors{x[0] + 1}; }), "read on the host"));
+}
+
+TEST_CASE("a captured handle that is assigned a new tensor is refused: a replay would not renew it") {
+  Tensor average = ramp();
+  CHECK(mentions(refusal([&](const Tensors& x) {
+                   average = 0.5 * average + x[0];
+                   return Tensors{average + 1};
+                 }),
+                 "outlives it without being returned"));
+}
+
+TEST_CASE("a result with a history is refused") {
+  const Tensor w = ramp().requires_grad();
+  CHECK(mentions(refusal([&](const Tensors& x) { return Tensors{x[0] * w}; }), "part of a recorded computation"));
+}
+
+TEST_CASE("no step is applied twice and no state is lost on the way from eager to replay") {
+  const Tensor counter = zeros({3}, f64), total = zeros({3}, f64);
+  auto step = compile([&](const Tensor& x) {
+    add_(counter, 1);
+    add_(total, x * counter);
+    return total * 2;
+  });
+  double want = 0;
+  for (int call = 1; call <= 7; ++call) {
+    const double x = 0.25 * call;
+    want += x * call;
+    CHECK(apart(step(full({3}, x, f64)), full({3}, 2 * want, f64)) < 1e-15);
+  }
+  CHECK(step.step().replays({full({3}, 0, f64)}));
+  CHECK(apart(counter, full({3}, 7, f64)) == 0);
+}
+
+TEST_CASE("results are fresh: the next step leaves them alone") {
+  auto step = compile([](const Tensor& x) { return x + 1; });
+  Tensors results;
+  for (int call = 0; call < 5; ++call) results.push_back(step(full({3}, call, f64)));
+  for (int call = 0; call < 5; ++call) CHECK(apart(results[static_cast<size_t>(call)], full({3}, call + 1, f64)) == 0);
+}
+
+TEST_CASE("each layout of the arguments is a program of its own, and arguments that share memory are another") {
+  auto step = compile([](const Tensor& a, const Tensor& b) {
+    add_(a, 1);
+    return a * b;
+  });
+  for (int call = 0; call < 4; ++call) {
+    for (int64_t n : {2, 3}) CHECK(apart(step(full({n}, 1, f64), full({n}, 3, f64)), full({n}, 6, f64)) == 0);
+    const Tensor both = full({3}, 1, f64);
+    CHECK(apart(step(both, both), full({3}, 4, f64)) == 0);
+  }
+}
+
+TEST_CASE("a step that writes a tensor counts the write: a saved value that it overwrote is refused in the next sweep") {
+  const Tensor p = ramp();
+  auto step = compile([&](const Tensor& x) { add_(p, x); });
+  for (int call = 0; call < 3; ++call) step(ramp());
+  const Tensor x = ramp().requires_grad();
+  const Tensor y = sum(x * p);
+  step(ramp());
+  CHECK_THROWS_AS(grad(y, x), Error);
+}
+
+TEST_CASE("an audit finds what two recordings did not show") {
+  int calls = 0;
+  CompiledStep step([&](const Tensors& x) { return Tensors{x[0] * (++calls > 3 ? 2.0 : 1.0)}; }, {.audit_every = 5});
+  for (int call = 0; call < 5; ++call) step({ramp()});
+  CHECK_THROWS_AS(step({ramp()}), Error);
+}
+
+TEST_CASE("a step inside a compiled step becomes part of it") {
+  auto inner = compile([](const Tensor& x) { return tanh(x) * 2; });
+  auto outer = compile([&](const Tensor& x) { return inner(x) + 1; });
+  for (int call = 0; call < 5; ++call) CHECK(apart(outer(ramp()), tanh(ramp()) * 2 + 1) == 0);
+}
+
+TEST_CASE("a checkpoint keeps its saving: what it computes again is not merged with the first time") {
+  const Tensor w = full({64, 64}, 0.01, f64).requires_grad();
+  const auto layer = [&](const Tensor& h) { return tanh(matmul(tanh(matmul(tanh(matmul(h, w)), w)), w)); };
+  const auto held = [&](bool saving) {
+    CompiledStep step([&](const Tensors& x) {
+      Tensor h = x[0];
+      for (int i = 0; i < 6; ++i) h = saving ? checkpoint(layer, h) : layer(h);
+      return grad(sum(h), Tensors{w});
+    });
+    for (int call = 0; call < 3; ++call) step({ones({64, 64}, f64)});
+    return step.held_bytes();
+  };
+  CHECK(held(true) < 0.75 * static_cast<double>(held(false)));
+}
+
+TEST_CASE("turned off, a step stays eager") {
+  int calls = 0;
+  auto step = compile(
+      [&](const Tensor& x) {
+        ++calls;
+        return x + 1;
+      },
+      {.enabled = false});
+  for (int call = 0; call < 5; ++call) step(ramp());
+  CHECK(calls == 5);
+}
