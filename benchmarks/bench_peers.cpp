@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "benchmarks/bench_peers/stopwatch.h"
+#include "benchmarks/bench_peers/training.h"
 #if SCOREGRAD_HAVE_OPENMP
 #include <omp.h>
 #endif
@@ -85,4 +86,5 @@ int main(int argc, char** argv) {
   op_overhead(options);
   elementwise_chain(options);
   exp_and_copy(options);
+  bench::training_cases(options);
 }

@@ -48,15 +48,15 @@ struct Compilation {
   std::unique_ptr<compiled::Replay> replay;
 };
 
-Sequence passed(Sequence s, Stage stage) {
-  if (stage == Stage::recorded) return s;
+Sequence passed(Sequence s, Pass stage) {
+  if (stage == Pass::recorded) return s;
   s = compiled::drop(compiled::merge(std::move(s)));
-  if (stage == Stage::merged) return s;
+  if (stage == Pass::merged) return s;
   s = compiled::fold(std::move(s));
-  if (stage == Stage::folded) return s;
+  if (stage == Pass::folded) return s;
   s = compiled::fuse(std::move(s));
   s = compiled::fold(compiled::drop(std::move(s)));
-  if (stage == Stage::fused) return s;
+  if (stage == Pass::fused) return s;
   return compiled::plan(std::move(s));
 }
 
@@ -107,7 +107,7 @@ Tensors CompiledStep::operator()(const Tensors& arguments, Where at) {
     p.first.reset();
     throw Error(at, "compile: two recordings of the step differ at " + d);
   }
-  if (!p.replay) p.replay = std::make_unique<compiled::Replay>(passed(*p.first, Stage::planned), at);
+  if (!p.replay) p.replay = std::make_unique<compiled::Replay>(passed(*p.first, Pass::planned), at);
   return r.results;
 }
 
@@ -118,7 +118,7 @@ bool CompiledStep::replays(const Tensors& arguments) const {
   return false;
 }
 
-std::string CompiledStep::show(Stage stage, Where at) const {
+std::string CompiledStep::show(Pass stage, Where at) const {
   if (state_->compilations.empty() || !state_->compilations[0]->first)
     throw Error(at, "show: the step has not been recorded yet; its second call records it");
   return compiled::show(passed(*state_->compilations[0]->first, stage));

@@ -16,7 +16,7 @@ struct CompileOptions {
 };
 
 /// The lists of calls of a compiled step, as recorded and after each pass.
-enum class Stage : uint8_t { recorded, merged, folded, fused, planned };
+enum class Pass : uint8_t { recorded, merged, folded, fused, planned };
 
 /// A step from tensors to tensors that may read and write tensors it has captured. The first call on arguments of one layout is eager, the
 /// next two are recorded and compared, all others replay the record; all of them do the step's work once. Throws Error where the two
@@ -34,7 +34,7 @@ class CompiledStep {
   /// True if the next call on such arguments is a replay.
   bool replays(const Tensors& arguments) const;
   /// The list of calls of the step that was replayed or recorded last; throws Error before the second record.
-  std::string show(Stage stage, Where at = Where::here()) const;
+  std::string show(Pass stage, Where at = Where::here()) const;
   /// Bytes that its replays hold between calls.
   int64_t held_bytes() const;
 

@@ -30,10 +30,10 @@ TEST_CASE("what nobody reads is dropped and equal calls are merged") {
     const Tensor unused = exp(x[0]);
     return Tensors{tanh(x[0]) + tanh(x[0])};
   });
-  CHECK(lines_with(step.show(Stage::recorded), "exp") == 1);
-  CHECK(lines_with(step.show(Stage::recorded), "tanh") == 2);
-  CHECK(lines_with(step.show(Stage::merged), "exp") == 0);
-  CHECK(lines_with(step.show(Stage::merged), "tanh") == 1);
+  CHECK(lines_with(step.show(Pass::recorded), "exp") == 1);
+  CHECK(lines_with(step.show(Pass::recorded), "tanh") == 2);
+  CHECK(lines_with(step.show(Pass::merged), "exp") == 0);
+  CHECK(lines_with(step.show(Pass::merged), "tanh") == 1);
 }
 
 TEST_CASE("a tensor that is written between two equal calls keeps them apart") {
@@ -43,13 +43,13 @@ TEST_CASE("a tensor that is written between two equal calls keeps them apart") {
     add_(state, x[0]);
     return Tensors{before + tanh(state)};
   });
-  CHECK(lines_with(step.show(Stage::merged), "tanh") == 2);
+  CHECK(lines_with(step.show(Pass::merged), "tanh") == 2);
 }
 
 TEST_CASE("what depends on no argument and no state is computed once") {
   const CompiledStep step = recorded([](const Tensors& x) { return Tensors{x[0] + sin(from({1, 2, 3}))}; });
-  CHECK(lines_with(step.show(Stage::folded), "once") == 3);  // the three numbers as float64, as float32, and their sines
-  CHECK(lines_with(step.show(Stage::fused), "once") == 3);
+  CHECK(lines_with(step.show(Pass::folded), "once") == 3);  // the three numbers as float64, as float32, and their sines
+  CHECK(lines_with(step.show(Pass::fused), "once") == 3);
 }
 
 TEST_CASE("a chain over one shape is one program, broadcasts and numbers included") {
@@ -57,9 +57,9 @@ TEST_CASE("a chain over one shape is one program, broadcasts and numbers include
     const Tensor y = tanh(x[0] * x[1] + 0.5);
     return Tensors{y * exp(x[0])};
   });
-  CHECK(lines_with(step.show(Stage::merged), " = ") == 5);
-  CHECK(lines_with(step.show(Stage::fused), " = ") == 1);
-  CHECK(lines_with(step.show(Stage::fused), "mul add tanh exp mul") == 1);
+  CHECK(lines_with(step.show(Pass::merged), " = ") == 5);
+  CHECK(lines_with(step.show(Pass::fused), " = ") == 1);
+  CHECK(lines_with(step.show(Pass::fused), "mul add tanh exp mul") == 1);
 }
 
 TEST_CASE("fusion keeps the order of reads and writes through transposed views") {
