@@ -3,9 +3,7 @@
 #include "cpu/convolution.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <exception>
 
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
@@ -45,26 +43,6 @@ class Packed {
  private:
   Scratch<T> copy_;
   const T* data_;
-};
-
-/// What several threads do may fail for want of memory, and no exception may leave a team of them.
-class Failure {
- public:
-  template <class F>
-  void guard(F&& f) noexcept {
-    try {
-      f();
-    } catch (...) {
-      if (!seen_.test_and_set()) first_ = std::current_exception();
-    }
-  }
-  void rethrow() const {
-    if (first_) std::rethrow_exception(first_);
-  }
-
- private:
-  std::atomic_flag seen_ = ATOMIC_FLAG_INIT;
-  std::exception_ptr first_;
 };
 
 /// Along one axis, the positions [first, last) whose place k in the window lies within x.

@@ -1,7 +1,9 @@
 // One team of threads for every kernel of this backend. Work is cut by shape alone and each piece is computed the same way whoever does
 // it, so results do not depend on the number of threads.
 #pragma once
+#include <atomic>
 #include <cstdint>
+#include <exception>
 
 #include "scoregrad/config.h"
 #if SCOREGRAD_HAVE_OPENMP
@@ -39,5 +41,25 @@ void parallel_ranges(int64_t n, int64_t grain, double ns, F&& f) {
     f(begin, begin + grain < n ? begin + grain : n);
   });
 }
+
+/// No exception may leave a team: what work throws inside guard(), such as a lack of memory, is kept and thrown again after the team's end.
+class Failure {
+ public:
+  template <class F>
+  void guard(F&& f) noexcept {
+    try {
+      f();
+    } catch (...) {
+      if (!seen_.test_and_set()) first_ = std::current_exception();
+    }
+  }
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  std::atomic_flag seen_ = ATOMIC_FLAG_INIT;
+  std::exception_ptr first_;
+};
 
 }  // namespace scoregrad::on_cpu
