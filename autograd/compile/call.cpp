@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace scoregrad::compiled {
@@ -48,7 +50,11 @@ std::string title(const Call& c) {
   for (const Instr& i : c.code) names += fmt::format("{}{}", names.empty() ? "" : " ", row(i.op).name);
   return names;
 }
-std::string at(const Call& c) { return c.at ? fmt::format(", {}:{}", c.at.file, c.at.line) : std::string(); }
+std::string line(Where at) {
+  if (!at) return {};
+  const std::string file = at.file;
+  return fmt::format("{}:{}", file.substr(file.find_last_of('/') + 1), at.line);
+}
 std::string text(const Place& p) {
   if (p.buffer < 0) return "empty";
   std::string s = fmt::format("%{}", p.buffer);
@@ -65,7 +71,7 @@ bool same(const Instr& a, const Instr& b) { return a.op == b.op && a.out == b.ou
 
 std::string difference(const Call& a, const Call& b) {
   if (a.entry != b.entry || a.code.size() != b.code.size() || !std::equal(a.code.begin(), a.code.end(), b.code.begin(), same))
-    return fmt::format("became {} ({}:{}): another branch was taken", title(b), b.at.file ? b.at.file : "?", b.at.line);
+    return fmt::format("became {} ({}): another branch was taken", title(b), line(b.at));
   if (!same_bytes(a.immediates, b.immediates)) {
     for (size_t i = 0; i < std::min(a.immediates.size(), b.immediates.size()); ++i)
       if (std::memcmp(&a.immediates[i], &b.immediates[i], sizeof(Immediate)) != 0)
@@ -95,13 +101,13 @@ std::string difference(const Call& a, const Call& b) {
 std::string difference(const Sequence& a, const Sequence& b) {
   for (size_t i = 0; i < std::min(a.calls.size(), b.calls.size()); ++i) {
     const std::string d = difference(a.calls[i], b.calls[i]);
-    if (!d.empty()) return fmt::format("call {} ({}{}): {}", i, title(a.calls[i]), at(a.calls[i]), d);
+    if (!d.empty()) return fmt::format("call {} ({}, {}): {}", i, title(a.calls[i]), line(a.calls[i].at), d);
   }
   if (a.calls.size() != b.calls.size()) {
     const std::vector<Call>& longer = a.calls.size() > b.calls.size() ? a.calls : b.calls;
     const Call& extra = longer[std::min(a.calls.size(), b.calls.size())];
-    return fmt::format("one step made {} calls, the next {}; the first that only one of them made is {}{}", a.calls.size(), b.calls.size(),
-                       title(extra), at(extra));
+    return fmt::format("one step made {} calls, the next {}; the first that only one of them made is {}, {}", a.calls.size(),
+                       b.calls.size(), title(extra), line(extra.at));
   }
   for (size_t i = 0; i < std::min(a.buffers.size(), b.buffers.size()); ++i)
     if (a.buffers[i].kind != b.buffers[i].kind || a.buffers[i].storage.get() != b.buffers[i].storage.get())
@@ -113,19 +119,21 @@ std::string difference(const Sequence& a, const Sequence& b) {
 }
 
 std::string show(const Sequence& s) {
-  std::string out;
+  std::vector<std::array<std::string, 3>> rows;
+  size_t widths[2] = {0, 0};
   for (size_t i = 0; i < s.calls.size(); ++i) {
     const Call& c = s.calls[i];
-    out += fmt::format("{:5}", i < s.once.size() && s.once[i] ? "once" : "");
-    for (size_t k = 0; k < c.out.size(); ++k) out += fmt::format("{}{}", k ? ", " : "", text(c.out[k]));
-    out += fmt::format(" = {}", title(c));
-    out += '(';
-    for (size_t k = 0; k < c.in.size(); ++k) out += fmt::format("{}{}", k ? ", " : "", text(c.in[k]));
-    for (size_t k = 0; k < c.immediates.size(); ++k) out += fmt::format("{}{}", k || !c.in.empty() ? ", " : "", text(c.immediates[k]));
-    out += ')';
-    if (!c.out.empty()) out += fmt::format("  {} {}", name_of(c.out[0].dtype), to_string(c.out[0].shape));
-    out += fmt::format("{}\n", at(c));
+    std::string results, operands;
+    for (const Place& p : c.out) results += fmt::format("{}{}", results.empty() ? "" : ", ", text(p));
+    for (const Place& p : c.in) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(p));
+    for (const Immediate& v : c.immediates) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(v));
+    const bool once = i < s.once.size() && s.once[i];
+    rows.push_back({fmt::format("{:4} {} = {}({})", once ? "once" : "", results, title(c), operands),
+                    c.out.empty() ? "" : fmt::format("{} {}", name_of(c.out[0].dtype), to_string(c.out[0].shape)), line(c.at)});
+    for (size_t k = 0; k < 2; ++k) widths[k] = std::max(widths[k], rows.back()[k].size());
   }
+  std::string out;
+  for (const auto& [call, kind, at] : rows) out += fmt::format("{:{}}  {:{}}  {}\n", call, widths[0], kind, widths[1], at);
   out += "     return";
   for (const Place& p : s.results) out += fmt::format(" {}", text(p));
   return fmt::format("{}\n", out);

@@ -95,7 +95,8 @@ std::vector<char> values(const Sequence& s);
 
 /// What differs between two recordings of the same step, naming the call and the user's line; empty if nothing does.
 std::string difference(const Sequence& a, const Sequence& b);
-/// The list, one call a line: number, result, entry, operands, shape, line.
+/// The list, one call a line: results = what it computes(operands), type and shape, the user's line. %3 is a buffer, +8 an offset in
+/// bytes, /[1, 4] strides that are not row-major.
 std::string show(const Sequence& s);
 
 }  // namespace scoregrad::compiled
