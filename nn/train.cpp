@@ -1,0 +1,77 @@
+#include "nn/train.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "autograd/tensor/file.h"
+#include "nn/log.h"
+#include "nn/progress.h"
+
+namespace scoregrad::nn {
+namespace {
+
+void check(const TrainOptions& o, Where at) {
+  if (o.steps < 0 || o.checkpoint_every < 1 || o.log_every < 1)
+    throw Error(at,
+                fmt::format("train: steps {}, checkpoint_every {} and log_every {} make no run", o.steps, o.checkpoint_every, o.log_every));
+  if (!o.checkpoint.empty() && o.state.empty()) throw Error(at, "train: a checkpoint needs `state`, what is to be kept in it");
+}
+
+// The numbers of one step, on the host.
+std::vector<double> numbers(const Tensor& result, int64_t step, const TrainOptions& o, Where at) {
+  if (!result.defined() || result.numel() != static_cast<int64_t>(o.columns.size()))
+    throw Error(at,
+                fmt::format("train: step {} returned {} where {} columns are named", step,
+                            result.defined() ? "a tensor of shape " + to_string(result.shape()) : "an undefined tensor", o.columns.size()));
+  const std::vector<double> values = result.to_vector<double>();
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i]))
+      throw Error(
+          at, fmt::format("train: {} is {} after {} steps; the last checkpoint, if any, is from before", o.columns[i], values[i], step));
+  return values;
+}
+
+}  // namespace
+
+Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
+  check(o, at);
+  Trained run;
+  if (!o.checkpoint.empty()) remove_abandoned(o.checkpoint);
+  if (!o.checkpoint.empty() && std::filesystem::exists(o.checkpoint)) run.resumed = load_checkpoint(o.checkpoint, o.state, key, at);
+  run.step = run.resumed;
+  if (!o.log.empty()) remove_abandoned(o.log);
+  std::optional<Log> log;
+  if (!o.log.empty()) log.emplace(o.log, o.columns, run.step, at);
+  std::optional<Interrupt> interrupt;
+  std::optional<ProgressBar> bar;
+  if (!o.progress) {
+    interrupt.emplace();
+    bar.emplace("train");
+  }
+
+  std::string note;
+  while (run.step < o.steps && !run.interrupted) {
+    const Tensor result = step(run.step, key.fold(run.step));
+    run.step += 1;
+    const bool last = run.step == o.steps, log_now = run.step % o.log_every == 0;
+    const double fraction = static_cast<double>(run.step) / static_cast<double>(o.steps);
+    run.interrupted = (o.progress ? !o.progress(fraction) : interrupt->requested()) && !last;
+    const bool keep = !o.checkpoint.empty() && (last || run.interrupted || run.step % o.checkpoint_every == 0);
+    if (log_now || keep || last) {
+      const std::vector<double> values = numbers(result, run.step, o, at);
+      if (!values.empty()) note = fmt::format("step {}  {} {:.4g}", run.step, o.columns[0], values[0]);
+      if (log && log_now) log->row(run.step, values);
+    }
+    if (keep) {
+      if (log) log->sync();  // no checkpoint without the rows before it
+      save_checkpoint(o.checkpoint, o.state, run.step, key, at);
+    }
+    if (bar) (*bar)(fraction, note);
+  }
+  return run;
+}
+
+}  // namespace scoregrad::nn

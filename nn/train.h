@@ -1,0 +1,35 @@
+// The loop around a training step: progress, log, checkpoints, interrupt and resume.
+#pragma once
+#include <functional>
+
+#include "nn/checkpoint.h"
+#include "nn/loader.h"
+
+namespace scoregrad::nn {
+
+struct TrainOptions {
+  int64_t steps = 1000;                         ///< in all, those before a resume included
+  std::vector<Part> state = {};                 ///< what a checkpoint holds: {{"net", net}, {"optimiser", adam}, {"ema", ema}}
+  std::string checkpoint = {};                  ///< a safetensors file; if it exists the run goes on from it. Empty: none
+  int64_t checkpoint_every = 500;               ///< steps; the last step and an interrupt write one too
+  std::string log = {};                         ///< a CSV file. Empty: none
+  int64_t log_every = 10;                       ///< steps
+  std::vector<std::string> columns = {"loss"};  ///< names of the numbers that a step returns
+  /// Called after each step with the fraction done, in place of the progress bar; false ends the run as an interrupt does.
+  std::function<bool(double)> progress = {};
+};
+struct Trained {
+  int64_t step = 0;          ///< steps taken in all
+  int64_t resumed = 0;       ///< of which before this call
+  bool interrupted = false;  ///< by SIGINT, SIGTERM or `progress`; the checkpoint, if any, is of `step`
+};
+
+/// Calls step(i, key.fold(i)) for i = 0, 1, .. options.steps - 1. The step computes a loss, updates what is in options.state and returns
+/// the numbers to log: a 0-d tensor, or a vector with one entry a column; they are read only when they are logged, and must be finite. A
+/// run that was interrupted or killed and is called again goes on from its checkpoint and ends with the same bytes as one that never
+/// stopped, if all that its steps change is in `state` and all that they draw comes from their key. Without `progress`, SIGINT and SIGTERM
+/// let the step finish and write a checkpoint. Throws Error for a file that does not fit the run and for numbers that are not finite.
+Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& options, const Key& key,
+              Where at = Where::here());
+
+}  // namespace scoregrad::nn
