@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "autograd/graph/gradient.h"
 
 namespace scoregrad::losses {
@@ -9,6 +12,30 @@ namespace {
 
 Tensor half_square(const Tensor& x) { return 0.5 * sum(square(x), {-1}); }
 Tensor scaled(const Tensor& eps, const Number& sigma) { return eps / sigma.like(eps, eps.rank()); }
+
+// A level of zero gives infinities, a negative one a loss with the wrong sign: better said at once. Numbers on a GPU are not fetched for
+// it.
+void check_level(const char* op, const Number& sigma, Where at) {
+  std::vector<double> levels;
+  if (sigma.is_number())
+    levels = {sigma.value()};
+  else if (const Tensor t = sigma.like({}); t.device() == cpu)
+    levels = t.detach().to_vector<double>();
+  for (double s : levels)
+    if (!(s > 0) || !std::isfinite(s)) throw Error(at, fmt::format("{}: a noise level of {}; it must be positive and finite", op, s));
+}
+void check_step(const char* op, const Tensor& xt, const Tensor& v, double step, Where at) {
+  if (xt.rank() != 2 || v.shape() != xt.shape())
+    throw Error(at, fmt::format("{}: directions of shape {} at points of shape {}; both must be [n, d]", op, to_string(v.shape()),
+                                to_string(xt.shape())));
+  if (!(step > 0)) throw Error(at, fmt::format("{}: a step of {}", op, step));
+}
+// f at x + h v and at x - h v, from one call.
+std::pair<Tensor, Tensor> on_both_sides(const Score& f, const Tensor& xt, const Tensor& v, double step) {
+  const Tensor both = f(concat({xt + step * v, xt - step * v}, 0));
+  const int64_t n = xt.extent(0);
+  return {narrow(both, 0, 0, n), narrow(both, 0, n, 2 * n)};
+}
 
 void check_rows(const char* op, const Tensor& s, const Tensor& xt, Where at) {
   if (s.rank() != 2 || s.shape() != xt.shape())
@@ -48,6 +75,7 @@ Tensor esm(const Tensor& s, const Tensor& target, Where at) {
 }
 Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at) {
   const CallerScope scope(at);
+  check_level("dsm", sigma, at);
   return half_square(s + scaled(eps, sigma));
 }
 Tensor ism(const Tensor& s, const Tensor& xt, Where at) {
@@ -62,12 +90,30 @@ Tensor ssm_vr(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) {
   const CallerScope scope(at);
   return sliced("ssm_vr", s, xt, v, false, at);
 }
+Tensor fd_ssm(const Score& s, const Tensor& xt, const Tensor& v, double step, Where at) {
+  const CallerScope scope(at);
+  check_step("fd_ssm", xt, v, step, at);
+  const auto [ahead, behind] = on_both_sides(s, xt, v, step);
+  const Tensor a = dot(v, ahead), b = dot(v, behind);
+  return square(a + b) / 8 + (a - b) / (2 * step);
+}
+Tensor fd_ssm_energy(const std::function<Tensor(const Tensor&)>& log_density, const Tensor& xt, const Tensor& v, double step, Where at) {
+  const CallerScope scope(at);
+  check_step("fd_ssm_energy", xt, v, step, at);
+  const auto [a, b] = on_both_sides(log_density, xt, v, step);
+  return (square(a - b) / 8 + (a + b - 2 * log_density(xt))) / (step * step);
+}
+Tensor score_norm(const Tensor& s, double lambda, Where at) {
+  const CallerScope scope(at);
+  return lambda * half_square(s);
+}
 Tensor c2(const Tensor& target, Where at) {
   const CallerScope scope(at);
   return half_square(target);
 }
 Tensor c3(const Tensor& eps, const Number& sigma, Where at) {
   const CallerScope scope(at);
+  check_level("c3", sigma, at);
   return half_square(scaled(eps, sigma));
 }
 
@@ -86,11 +132,19 @@ Tensor divergence(const Tensor& s, const Tensor& xt, Where at) {
 
 Tensor sds(const Tensor& s, const Tensor& eps, const Number& sigma, const Tensor& xt, Where at) {
   const CallerScope scope(at);
+  check_level("sds", sigma, at);
   return -dot((s + scaled(eps, sigma)).detach(), xt);
 }
 Tensor vsd(const Tensor& s, const Tensor& target, const Tensor& xt, Where at) {
   const CallerScope scope(at);
   return -dot((s - target).detach(), xt);
+}
+Tensor red_diff(const Tensor& s, const Tensor& eps, const Tensor& x, const Number& alpha, const Number& sigma, Where at) {
+  const CallerScope scope(at);
+  check_level("red_diff", sigma, at);
+  check_level("red_diff", alpha, at);
+  const Tensor level = sigma.like(eps, eps.rank()), inverse_ratio = level / alpha.like(eps, eps.rank());
+  return dot((inverse_ratio * (-(level * s) - eps)).detach(), x);
 }
 
 }  // namespace scoregrad::losses

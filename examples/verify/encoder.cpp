@@ -4,8 +4,8 @@
 
 #include "examples/verify/families.h"
 #include "losses/closed_form.h"
+#include "losses/decomposition_page.h"
 #include "nn/mlp.h"
-#include "report/chart.h"
 
 namespace scoregrad::verify {
 namespace {
@@ -231,20 +231,11 @@ void finite_data(Run& run) {
       .below("zero", [] { return Values(0.0); });
 
   run.figure("encoder/paths", [&] {
-    report::BarChart chart{
-        .caption = "An encoder network on a finite data set: the gradient for the gain of its code, by the path that it takes",
-        .alt =
-            "Stacked bars for DSM, ESM and C2. DSM has the network path alone; ESM has paths through c and through the "
-            "posterior weights inside its target.",
-        .y_label = "gradient",
-        .bars = {"DSM", "ESM", "C2"},
-        .parts = {"net", "target_c", "target_w"},
-        .values = {}};
-    for (const std::string& part : chart.parts) {
-      chart.values.emplace_back();
-      for (const Term* t : {&exact().dsm, &exact().esm, &exact().c2})
-        chart.values.back().push_back(Values(t->gradient.at("gain").along(part)).value[0]);
-    }
+    report::BarChart chart = losses::by_path("gain", {{"DSM", &exact().dsm}, {"ESM", &exact().esm}, {"C2", &exact().c2}});
+    chart.caption = "An encoder network on a finite data set: the gradient for the gain of its code, by the path that it takes";
+    chart.alt =
+        "Stacked bars for DSM, ESM and C2. DSM has the network path alone; ESM has paths through c and through the "
+        "posterior weights inside its target.";
     return draw(chart);
   });
 }

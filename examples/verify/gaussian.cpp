@@ -3,8 +3,8 @@
 
 #include "examples/verify/families.h"
 #include "losses/closed_form.h"
+#include "losses/decomposition_page.h"
 #include "losses/parametrisation.h"
-#include "report/chart.h"
 
 namespace scoregrad::verify {
 namespace {
@@ -204,20 +204,12 @@ void gaussian(Run& run) {
   }
 
   run.figure("gaussian/paths", [&] {
-    report::BarChart chart{
-        .caption = "Generated x: the gradient for c_0, by the path that it takes",
-        .alt =
-            "Stacked bars for DSM, ISM, ESM and C2. The network path is the same for the first three; the path through the "
-            "law of x_t differs between DSM and ESM; only ESM has a path through its target.",
-        .y_label = "gradient",
-        .bars = {"DSM", "ISM", "ESM", "C2"},
-        .parts = {"net", "dist", "target"},
-        .values = {}};
-    for (const std::string& part : chart.parts) {
-      chart.values.emplace_back();
-      for (const Term* t : {&exact().dsm, &exact().ism, &exact().esm, &exact().c2})
-        chart.values.back().push_back(Values(t->gradient.at("c").along(part)).value[0]);
-    }
+    report::BarChart chart =
+        losses::by_path("c", {{"DSM", &exact().dsm}, {"ISM", &exact().ism}, {"ESM", &exact().esm}, {"C2", &exact().c2}}, 0);
+    chart.caption = "Generated x: the gradient for c_0, by the path that it takes";
+    chart.alt =
+        "Stacked bars for DSM, ISM, ESM and C2. The network path is the same for the first three; the path through the "
+        "law of x_t differs between DSM and ESM; only ESM has a path through its target.";
     return draw(chart);
   });
 }

@@ -5,7 +5,7 @@
 
 #include "autograd/graph/drawing.h"
 #include "examples/verify/families.h"
-#include "report/chart.h"
+#include "losses/decomposition_page.h"
 #include "report/drawing.h"
 
 namespace scoregrad::verify {
@@ -162,18 +162,11 @@ void headline(Run& run) {
     return draw(chart);
   });
   run.figure("headline/bars", [&] {
-    report::BarChart chart{.caption = "The encoder at φ = 0.8: the gradient for φ, by the path that it takes",
-                           .alt =
-                               "Stacked bars. DSM has the network path alone, -0.112. ESM has +0.034 along the network, -0.098 along c "
-                               "inside the target and +0.378 along the posterior weights inside the target, in total +0.313.",
-                           .y_label = "gradient",
-                           .bars = {"DSM", "ESM", "C2"},
-                           .parts = {"net", "target_c", "target_w"},
-                           .values = {}};
-    for (const std::string& part : chart.parts) {
-      chart.values.emplace_back();
-      for (const Term* t : {&exact().dsm, &exact().esm, &exact().c2}) chart.values.back().push_back(along(*t, part.c_str()).value[0]);
-    }
+    report::BarChart chart = losses::by_path("phi", {{"DSM", &exact().dsm}, {"ESM", &exact().esm}, {"C2", &exact().c2}});
+    chart.caption = "The encoder at φ = 0.8: the gradient for φ, by the path that it takes";
+    chart.alt =
+        "Stacked bars. DSM has the network path alone, -0.112. ESM has +0.034 along the network, -0.098 along c "
+        "inside the target and +0.378 along the posterior weights inside the target, in total +0.313.";
     return draw(chart);
   });
   run.figure("headline/graph", [&] {

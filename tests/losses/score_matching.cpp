@@ -5,6 +5,7 @@
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/random.h"
 #include "nn/mlp.h"
+#include "samplers/quadrature.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
@@ -120,4 +121,67 @@ TEST_CASE("distillation drops the score's own derivative") {
   const Tensor by_sds = grad(sum(sds(s, eps, 0.5, xt)), psi), by_vsd = grad(sum(vsd(s, target, xt)), psi);
   CHECK(apart(by_sds.item(), -sum((s + eps / 0.5) * x).item()) < 1e-14);
   CHECK(apart(by_vsd.item(), -sum((s - target) * x).item()) < 1e-14);
+}
+
+TEST_CASE("a noise level that is not positive and finite is refused, as a number and in a tensor") {
+  const Tensor s = linear(x);
+  for (double sigma : {0.0, -0.5, std::nan(""), HUGE_VAL}) {
+    CHECK_THROWS_AS(dsm(s, eps, sigma), Error);
+    CHECK_THROWS_AS(c3(eps, sigma), Error);
+    CHECK_THROWS_AS(sds(s, eps, sigma, x), Error);
+    CHECK_THROWS_AS(dsm(s, eps, from({0.5, sigma, 1}, f64)), Error);
+  }
+}
+
+TEST_CASE("finite-difference score matching is sliced score matching: exactly for a linear score, to second order in the step else") {
+  const Tensor v = select(all_signs(2, 3), 0, 1), at = tracked_x();
+  const auto density = [](const Tensor& y) { return 0.5 * dot(y, matmul(y, transpose(0.5 * (w + transpose(w))))) + dot(y, u); };
+  const Tensor symmetric = 0.5 * (w + transpose(w));
+  const Tensor exact = ssm(matmul(at, symmetric) + u, at, v).detach();
+  CHECK(apart(fd_ssm([&](const Tensor& y) { return matmul(y, symmetric) + u; }, x, v, 0.3), exact) < 1e-13);
+  CHECK(apart(fd_ssm_energy(density, x, v, 0.3), exact) < 1e-12);
+  const nn::MLP net({2, 6, 2}, nn::tanh, Key(3), f64);
+  const Tensor sliced_ = ssm(net(at), at, v).detach();
+  const auto error = [&](double h) { return norm(fd_ssm([&](const Tensor& y) { return net(y); }, x, v, h) - sliced_).item(); };
+  CHECK(error(0.02) < 1e-3);
+  CHECK(std::abs(error(0.04) / error(0.02) - 4) < 0.1);
+  const nn::MLP energy({2, 6, 1}, nn::tanh, Key(4), f64);
+  const auto l = [&](const Tensor& y) { return select(energy(y), 1, 0); };
+  const Tensor from_density = grad(sum(l(at)), at, {.create_graph = true});
+  const Tensor want = ssm(from_density, at, v).detach();
+  const auto energy_error = [&](double h) { return norm(fd_ssm_energy(l, x, v, h) - want).item(); };
+  CHECK(std::abs(energy_error(0.08) / energy_error(0.04) - 4) < 0.1);
+  // Its gradient in the parameters needs no second derivative and agrees to the same order.
+  const Tensors p = nn::parameters(net);
+  const Tensors by_steps = grad(sum(fd_ssm([&](const Tensor&y) { return net(y); }, x, v, 1e-3)), p),
+                by_slices = grad(sum(ssm(net(at), at, v)), p, {.allow_unused = true});
+  for (size_t i = 0; i < p.size(); ++i) CHECK(apart(by_steps[i], by_slices[i]) < 1e-5);
+  CHECK_THROWS_AS(fd_ssm([](const Tensor& y) { return y; }, x, v, 0), Error);
+  CHECK_THROWS_AS(fd_ssm([](const Tensor& y) { return y; }, x, ones({3}, f64), 0.1), Error);
+}
+
+TEST_CASE("distillation of a Gaussian: with the network path the gradient of DSM, without it the cross-entropy's, of a point RED-Diff's") {
+  // x = m + r z, model N(0, v): s = -x_t / (v + sigma^2). Expectations over z and eps exactly.
+  const double v = 1.3, sigma = 0.6, m0 = 0.7, r0 = 0.5, w1 = 1 / (v + sigma * sigma);
+  const quadrature::Nodes nodes = quadrature::product(quadrature::gauss_hermite(4), 2, f64);
+  const Tensor z = narrow(nodes.z, 1, 0, 1), e = narrow(nodes.z, 1, 1, 2);
+  const Tensor m = scalar(m0, f64).requires_grad(), r = scalar(r0, f64).requires_grad();
+  const Tensor xt = m + r * z + sigma * e, s = -w1 * xt, own = -(xt - m) / (r0 * r0 + sigma * sigma);
+  const auto slopes = [&](const Tensor& loss) {
+    const Tensors g = grad(sum(nodes.weights * loss), Tensors{m, r});
+    return std::vector<double>{g[0].item(), g[1].item()};
+  };
+  const std::vector<double> with = slopes(dsm(s, e, sigma)), without = slopes(sds(s, e, sigma, xt)), variational = slopes(vsd(s, own, xt));
+  CHECK(apart(with[0], w1 * w1 * m0) < 1e-13);
+  CHECK(apart(with[1], w1 * w1 * r0) < 1e-13);
+  CHECK(apart(without[0], w1 * m0) < 1e-13);
+  CHECK(apart(without[1], w1 * r0) < 1e-13);
+  CHECK(apart(variational[1], w1 * r0 - r0 / (r0 * r0 + sigma * sigma)) < 1e-13);  // the entropy's gradient taken away
+  CHECK(apart(score_norm(s, 0.6).detach(), 0.6 * c2(s).detach()) < 1e-15);
+
+  const double alpha = 0.8, model = alpha * alpha * v + sigma * sigma;
+  const Tensor point = full({1, 1}, m0, f64).requires_grad(), noised = alpha * point + sigma * e;
+  const Tensor residual = red_diff(-noised / model, e, point, alpha, sigma);
+  CHECK(apart(grad(sum(nodes.weights * residual), point).item(), sigma * sigma * m0 / model) < 1e-13);
+  CHECK_THROWS_AS(red_diff(noised, e, point, 0.0, sigma), Error);
 }
