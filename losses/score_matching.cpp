@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
@@ -13,16 +12,11 @@ namespace {
 Tensor half_square(const Tensor& x) { return 0.5 * sum(square(x), {-1}); }
 Tensor scaled(const Tensor& eps, const Number& sigma) { return eps / sigma.like(eps, eps.rank()); }
 
-// A level of zero gives infinities, a negative one a loss with the wrong sign: better said at once. Numbers on a GPU are not fetched for
-// it.
+// A level of zero gives infinities, a negative one a loss with the wrong sign: better said at once. A tensor's values are not read for it:
+// a compiled step may not.
 void check_level(const char* op, const Number& sigma, Where at) {
-  std::vector<double> levels;
-  if (sigma.is_number())
-    levels = {sigma.value()};
-  else if (const Tensor t = sigma.like({}); t.device() == cpu)
-    levels = t.detach().to_vector<double>();
-  for (double s : levels)
-    if (!(s > 0) || !std::isfinite(s)) throw Error(at, fmt::format("{}: a noise level of {}; it must be positive and finite", op, s));
+  if (sigma.is_number() && (!(sigma.value() > 0) || !std::isfinite(sigma.value())))
+    throw Error(at, fmt::format("{}: a noise level of {}; it must be positive and finite", op, sigma.value()));
 }
 void check_step(const char* op, const Tensor& xt, const Tensor& v, double step, Where at) {
   if (xt.rank() != 2 || v.shape() != xt.shape())
