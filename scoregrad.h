@@ -55,4 +55,5 @@
 #include "samplers/quadrature.h"
 #include "samplers/sampling.h"
 #include "samplers/schedule.h"
+#include "samplers/shapes.h"
 #include "scoregrad/config.h"
