@@ -5,6 +5,8 @@
 #include <cstring>
 #include <vector>
 
+#include "benchmarks/bench_peers/derivatives.h"
+#include "benchmarks/bench_peers/particles.h"
 #include "benchmarks/bench_peers/stopwatch.h"
 #include "benchmarks/bench_peers/training.h"
 #if SCOREGRAD_HAVE_OPENMP
@@ -53,7 +55,16 @@ void elementwise_chain(const bench::Options& o) {
         chain(x);
       },
       "12 ops, eager");
+  {
+    const sg::NoGrad plain;
+    auto compiled = sg::compile([&] { return chain(x); });
+    bench::time_case(
+        o, "elementwise_chain_fwd_compiled", [&] { compiled(); }, "12 ops, compiled");
+  }
   const sg::Tensor leaf = sg::clone(x).requires_grad();
+  auto with_gradient = sg::compile([&] { return sg::grad(sg::sum(chain(leaf)), leaf); });
+  bench::time_case(
+      o, "elementwise_chain_fwdbwd_compiled", [&] { with_gradient(); }, "12 ops and their gradient, compiled");
   bench::time_case(
       o, "elementwise_chain_fwdbwd", [&] { sg::grad(sg::sum(chain(leaf)), leaf); }, "12 ops and their gradient, eager");
 }
@@ -87,4 +98,6 @@ int main(int argc, char** argv) {
   elementwise_chain(options);
   exp_and_copy(options);
   bench::training_cases(options);
+  bench::derivative_cases(options);
+  bench::particle_cases(options);
 }

@@ -5,7 +5,7 @@
 namespace bench {
 
 /// One step of denoising score matching on eight clusters in the plane, small (3-128-128-2, batch 128) and large (four hidden layers of
-/// 1024, batch 1024), SiLU and Adam, eager and compiled; and the Hessian-vector product of the small loss.
+/// 1024, batch 1024), SiLU and Adam, eager and compiled.
 void training_cases(const Options& options);
 
 }  // namespace bench
