@@ -11,33 +11,13 @@ struct Levels {
 }  // namespace
 
 Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level, Where at) {
-  const CallerScope scope(at);
   const Levels l(level, xt);
-  switch (what) {
-    case Predicts::score:
-      return s;
-    case Predicts::eps:
-      return -(l.s * s);
-    case Predicts::x0:
-      return (xt + square(l.s) * s) / l.a;
-    default:
-      return -(l.a * l.s * s) - l.s * (xt + square(l.s) * s) / l.a;
-  }
+  return nn::prediction(what, s, xt, l.a, l.s, at);
 }
 
 Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, const Level& level, Where at) {
-  const CallerScope scope(at);
   const Levels l(level, xt);
-  switch (what) {
-    case Predicts::score:
-      return predicted;
-    case Predicts::eps:
-      return -(predicted / l.s);
-    case Predicts::x0:
-      return (l.a * predicted - xt) / square(l.s);
-    default:
-      return -(l.a * predicted + l.s * xt) / (l.s * (square(l.a) + square(l.s)));
-  }
+  return nn::score_from(what, predicted, xt, l.a, l.s, at);
 }
 
 Tensor target_of(Predicts what, const Tensor& x, const Tensor& eps, const Level& level, Where at) {

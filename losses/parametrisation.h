@@ -2,16 +2,13 @@
 // score, so every bias scales along and no parametrisation escapes it.
 #pragma once
 #include "losses/score_matching.h"
+#include "nn/parametrisation.h"
 
 namespace scoregrad::losses {
 
-/// What a network predicts at x_t = alpha x + sigma eps.
-enum class Predicts {
-  score,  ///< s               target -eps / sigma           factor 1
-  eps,    ///< -sigma s        target eps                    factor sigma^2
-  x0,     ///< (x_t + sigma^2 s) / alpha   target x          factor sigma^4 / alpha^2
-  v,      ///< alpha eps - sigma x0        target alpha eps - sigma x   factor sigma^2 (alpha^2 + sigma^2)^2 / alpha^2
-};
+/// Targets and factors:  score: -eps / sigma, 1;  eps: eps, sigma^2;  x0: x, sigma^4 / alpha^2;  v: alpha eps - sigma x,
+/// sigma^2 (alpha^2 + sigma^2)^2 / alpha^2.
+using nn::Predicts;
 
 /// Noise levels of a batch: numbers, 0-d tensors or one a row.
 struct Level {

@@ -15,7 +15,7 @@ struct AnyField {
   void operator()(const char*, T&) const {}
 };
 /// A struct with `static void fields(auto& m, auto visit)`, which calls visit(name, field) for each of its tensors, modules and vectors of
-/// them.
+/// them; a field is the member itself, so that it can be replaced.
 template <class M>
 concept Module = requires(M& m) {
   M::fields(m, AnyField{});
@@ -49,6 +49,37 @@ Tensors parameters(const M& m) {
   Tensors out;
   for (auto& [name, t] : named_parameters(m)) out.push_back(t);
   return out;
+}
+
+/// m with every tensor replaced by f(tensor), which gets it without history; what required a gradient does so again.
+template <Module M, class F>
+M mapped(M m, const F& f) {
+  each_tensor(m, [&](const std::string&, Tensor& t) {
+    Tensor changed = f(t.detach());
+    if (t.is_leaf()) changed.requires_grad();
+    t = changed;
+  });
+  return m;
+}
+/// The same module with bytes of its own: training one leaves the other alone.
+template <Module M>
+M clone(const M& m) {
+  return mapped(m, [](const Tensor& t) { return scoregrad::clone(t); });
+}
+/// The same module on another device, or with another floating element type (integers stay). Bytes that need not move are shared.
+template <Module M>
+M to(const M& m, Device device) {
+  return mapped(m, [&](const Tensor& t) { return t.to(device); });
+}
+template <Module M>
+M to(const M& m, DType dtype) {
+  return mapped(m, [&](const Tensor& t) { return is_floating(t.dtype()) ? t.to(dtype) : t; });
+}
+/// The same module, bytes shared, with nothing that requires a gradient: a frozen network, of which `clone` makes a lasting snapshot.
+template <Module M>
+M detached(M m) {
+  each_tensor(m, [](const std::string&, Tensor& t) { t = t.detach(); });
+  return m;
 }
 
 }  // namespace scoregrad::nn

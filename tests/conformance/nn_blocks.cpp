@@ -1,7 +1,6 @@
 // nn_blocks: a residual, an attention and a small U-shaped block, forward and to second order.
-#include <cmath>
-
 #include "losses/score_matching.h"
+#include "nn/attention.h"
 #include "nn/conv_score.h"
 #include "nn/residual.h"
 #include "tests/conformance/derivatives.h"
@@ -14,13 +13,9 @@ namespace {
 // x [N, C, H, W]: group norm, attention among the pixels in each head, projection, residual.
 Tensor attention(const Named& in, int64_t groups, int64_t heads, double eps) {
   const Tensor& x = in.at("x");
-  const int64_t n = x.extent(0), channels = x.extent(1), pixels = x.extent(2) * x.extent(3), width = channels / heads;
-  const Tensor tokens = transpose(flatten(group_norm(x, groups, in.at("g"), in.at("be"), eps), 2));  // [N, HW, C]
-  const Tensors qkv = split(nn::Linear(in.at("wqkv"), in.at("bqkv"))(tokens), {channels, channels, channels}, 2);
-  const auto by_head = [&](const Tensor& t) { return permute(reshape(t, {n, pixels, heads, width}), {0, 2, 1, 3}); };
-  const Tensor scores = matmul(by_head(qkv[0]), transpose(by_head(qkv[1]))) / std::sqrt(static_cast<double>(width));
-  const Tensor mixed = reshape(permute(matmul(softmax(scores), by_head(qkv[2])), {0, 2, 1, 3}), {n, pixels, channels});
-  return x + reshape(transpose(nn::Linear(in.at("wo"), in.at("bo"))(mixed)), x.shape());
+  const nn::MultiHeadAttention among(nn::Linear(in.at("wqkv"), in.at("bqkv")), nn::Linear(in.at("wo"), in.at("bo")), heads);
+  const Tensor tokens = transpose(flatten(nn::GroupNorm(groups, in.at("g"), in.at("be"), eps)(x), 2));  // [N, HW, C]
+  return x + reshape(transpose(among(tokens)), x.shape());
 }
 
 // x + conv2(silu(norm2(conv1(silu(norm1 x)) + time)))
