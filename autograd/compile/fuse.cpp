@@ -7,7 +7,7 @@
 namespace scoregrad::compiled {
 namespace {
 
-constexpr size_t most_instructions = 64, most_operands = 24;
+constexpr size_t most_instructions = 96, most_loads = 16;
 
 // Extents of one decide nothing: they are left out, so that [64, 1, 2] and [64, 2] meet.
 Place squeezed(const Place& p) {
@@ -34,7 +34,8 @@ struct Group {
   Shape shape = {};
   DType dtype = DType::float32;
   const Backend* backend = nullptr;
-  size_t instructions = 0, operands = 0;
+  size_t instructions = 0;
+  std::vector<Place> loads = {}, stores = {};  // distinct; what a member stores, a later one need not load
 };
 
 struct AccessNote {
@@ -54,7 +55,7 @@ std::vector<Group> deal(const Sequence& s) {
     const DType dtype = arithmetic(c);
     const auto fits = [&](const Group& g) {
       return g.open && g.dtype == dtype && g.backend == c.backend && g.shape == shape &&
-             g.instructions + c.code.size() <= most_instructions && g.operands + c.in.size() + c.out.size() <= most_operands;
+             g.instructions + c.code.size() <= most_instructions && g.loads.size() + c.in.size() <= most_loads;
     };
     int first = 0;  // the earliest group it may join or stand before
     const auto follow = [&](const Place& p, bool write) {
@@ -79,11 +80,15 @@ std::vector<Group> deal(const Sequence& s) {
     Group& g = groups[static_cast<size_t>(home)];
     g.members.push_back(i);
     g.instructions += c.code.size();
-    g.operands += c.in.size() + c.out.size();
-    for (const Place& p : c.in)
-      if (p.buffer >= 0) notes[static_cast<size_t>(p.buffer)].push_back({home, squeezed(p), false});
-    for (const Place& p : c.out)
-      if (p.buffer >= 0) notes[static_cast<size_t>(p.buffer)].push_back({home, squeezed(p), true});
+    const auto join = [&](const Place& p, bool write) {
+      if (p.buffer < 0) return;
+      const Place q = squeezed(p);
+      notes[static_cast<size_t>(p.buffer)].push_back({home, q, write});
+      const auto has = [&](const std::vector<Place>& list) { return std::find(list.begin(), list.end(), q) != list.end(); };
+      if (write ? !has(g.stores) : !has(g.stores) && !has(g.loads)) (write ? g.stores : g.loads).push_back(q);
+    };
+    for (const Place& p : c.in) join(p, false);
+    for (const Place& p : c.out) join(p, true);
   }
   return groups;
 }

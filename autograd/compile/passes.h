@@ -8,7 +8,7 @@ namespace scoregrad::compiled {
 Sequence drop(Sequence s);
 /// Equal calls on equal operands become one, within one region.
 Sequence merge(Sequence s);
-/// Marks what is the same in every step: it depends on no argument and on nothing captured.
+/// Puts first and marks what is the same in every step: it depends on no argument and on nothing captured.
 Sequence fold(Sequence s);
 /// Elementwise calls over one shape become one program; what only they read is never stored.
 Sequence fuse(Sequence s);

@@ -109,18 +109,21 @@ Sequence merge(Sequence s) {
 Sequence fold(Sequence s) {
   const std::vector<char> value = values(s);
   std::vector<char> constant(s.buffers.size());
-  s.once.assign(s.calls.size(), 0);
-  for (size_t i = 0; i < s.calls.size(); ++i) {
-    const Call& c = s.calls[i];
+  std::vector<Call> once, every;
+  for (Call& c : s.calls) {
     bool same = true;
     for (const Place& p : c.in) same = same && (p.buffer < 0 || constant[static_cast<size_t>(p.buffer)]);
     for (const Place& p : c.out)
       same = same && p.buffer >= 0 && value[static_cast<size_t>(p.buffer)] &&
              s.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::temporary;
-    s.once[i] = same;
     for (const Place& p : c.out)
       if (p.buffer >= 0) constant[static_cast<size_t>(p.buffer)] = same;
+    (same ? once : every).push_back(std::move(c));
   }
+  s.once.assign(once.size(), 1);
+  s.once.resize(once.size() + every.size(), 0);
+  s.calls = std::move(once);
+  s.calls.insert(s.calls.end(), std::make_move_iterator(every.begin()), std::make_move_iterator(every.end()));
   return s;
 }
 
