@@ -84,7 +84,7 @@ set(SCOREGRAD_HAVE_CUDA 0)
 set(scoregrad_CUDA_reason "")
 if(NOT SCOREGRAD_CUDA STREQUAL "OFF")
   # Until every entry of the table has its file, the backend cannot be linked.
-  foreach(file IN ITEMS elementwise.cpp copy.cu reduce.cu scan.cu sort.cu index.cu random.cu matmul.cpp linalg.cpp)
+  foreach(file IN ITEMS elementwise.cpp copy.cu reduce.cpp scan.cu sort.cu index.cu random.cu matmul.cpp linalg.cpp)
     if(NOT EXISTS ${PROJECT_SOURCE_DIR}/cuda/${file})
       set(scoregrad_CUDA_reason "cuda/${file} is not there")
     endif()

@@ -10,7 +10,7 @@ void elementwise(const Program& program, const Shape& shape, const Access* input
 // copy.cu
 void copy(const View& out, const View& in);
 void fill(const View& out, Immediate value);
-// reduce.cu
+// reduce.cpp
 void reduce(Reduction kind, const View& out, const View& in, const Axes& axes);
 // scan.cu
 void cumsum(const View& out, const View& in, int axis);

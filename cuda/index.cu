@@ -1,0 +1,188 @@
+// Reading and adding at positions that are data. The selecting forms are the gathering ones with an index that is repeated (stride 0) along
+// the other axes. Indices are checked before anything is written, which costs a wait for the device: an error names the index that is out
+// of range as on the CPU.
+//
+// Sums have the CPU's order, without atomics: either each line along the axis belongs to one thread, which adds in order, or, where lines
+// are few and long, positions are sorted by destination (a stable order) and each destination belongs to one thread.
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+#include "cuda/memory.h"
+#include "cuda/nest.h"
+#include "cuda/sort.h"
+
+namespace scoregrad::on_cuda {
+namespace {
+
+constexpr int threads = 256;
+
+__global__ void find_bad(unsigned long long* first, const int64_t* index, uint64_t extent, Loop<1> loop) {
+  for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < loop.extents.count; i += int64_t{gridDim.x} * threads) {
+    int64_t at[1];
+    loop.offsets(i, at);
+    if (static_cast<uint64_t>(index[at[0]]) >= extent) atomicMin(first, static_cast<unsigned long long>(i));
+  }
+}
+
+void check_indices(Where at, const char* op, const View& index, const View& indexed, int axis) {
+  if (numel(index.shape) == 0) return;
+  const int64_t extent = indexed.shape[axis];
+  const Loop<1> loop = loop_of<1>(index.shape, {&index.strides}, 0);
+  Scratch<unsigned long long> first(1);
+  check(at, op, cudaMemsetAsync(first.data(), 0xff, sizeof(unsigned long long), stream()));
+  launch(op, find_bad, dim3(blocks_for(loop.extents.count, threads)), dim3(threads), 0, first.data(),
+         static_cast<const int64_t*>(index.data), static_cast<uint64_t>(extent), loop);
+  unsigned long long bad = 0;
+  download(&bad, first.data(), sizeof bad);
+  if (bad == ~0ull) return;
+  int64_t offset[1], value = 0;
+  loop.offsets(static_cast<int64_t>(bad), offset);
+  download(&value, static_cast<const int64_t*>(index.data) + offset[0], sizeof value);
+  throw Error(at, std::string(op) + ": index " + std::to_string(value) + " is out of range for axis " + std::to_string(axis) +
+                      " of shape " + to_string(indexed.shape) + ", extent " + std::to_string(extent));
+}
+
+/// index [n] seen with the shape of `like`, n along `axis`.
+View along_axis(const View& index, const Shape& like, int axis) {
+  View wide{index.data, index.dtype, like, like};
+  for (int d = 0; d < like.rank; ++d) wide.strides[d] = d == axis ? index.strides[0] : 0;
+  return wide;
+}
+
+template <class U>
+__global__ void gather_elements(U* out, const int64_t* index, const U* in, int64_t step, Loop<3> loop) {
+  for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < loop.extents.count; i += int64_t{gridDim.x} * threads) {
+    int64_t at[3];
+    loop.offsets(i, at);
+    out[at[0]] = in[at[2] + index[at[1]] * step];
+  }
+}
+
+template <class U>
+void gather_as(const char* op, const View& out, const View& in, const View& index, int axis) {
+  Strides others = in.strides;
+  others[axis] = 0;
+  const Loop<3> loop = loop_of<3>(out.shape, {&out.strides, &index.strides, &others}, 0);
+  launch(op, gather_elements<U>, dim3(blocks_for(loop.extents.count, threads)), dim3(threads), 0, static_cast<U*>(out.data),
+         static_cast<const int64_t*>(index.data), static_cast<const U*>(in.data), in.strides[axis], loop);
+}
+
+void gather_checked(const char* op, const View& out, const View& in, const View& index, int axis) {
+  if (numel(out.shape) == 0) return;
+  if (size_of(in.dtype) == 4)
+    gather_as<uint32_t>(op, out, in, index, axis);
+  else if (size_of(in.dtype) == 8)
+    gather_as<uint64_t>(op, out, in, index, axis);
+  else
+    gather_as<uint8_t>(op, out, in, index, axis);
+}
+
+/// Integers wrap: they are added as unsigned ones.
+template <class T>
+__global__ void scatter_lines(T* out, const int64_t* index, const T* in, int64_t length, int64_t step, int64_t index_step, int64_t in_step,
+                              Loop<3> lines) {
+  for (int64_t line = blockIdx.x * int64_t{threads} + threadIdx.x; line < lines.extents.count; line += int64_t{gridDim.x} * threads) {
+    int64_t at[3];
+    lines.offsets(line, at);
+    for (int64_t k = 0; k < length; ++k) out[at[0] + index[at[1] + k * index_step] * step] += in[at[2] + k * in_step];
+  }
+}
+
+/// Destination d of a line adds what the sorted items from the first with key d on name. `shared_order`: one line of items serves all.
+template <class T>
+__global__ void scatter_sorted(T* out, const Item* items, const T* in, int64_t length, int64_t padded, int64_t extent, int64_t step,
+                               int64_t in_step, bool shared_order, Loop<2> lines) {
+  const int64_t count = lines.extents.count, total = count * extent;
+  for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < total; i += int64_t{gridDim.x} * threads) {
+    const int64_t line = i % count;
+    // Keys order as the signed numbers do, with the sign bit turned.
+    const uint64_t d = static_cast<uint64_t>(i / count), key = d ^ (uint64_t{1} << 63);
+    const Item* order = items + (shared_order ? 0 : line * padded);
+    int64_t low = 0, high = length;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      if (order[middle].key < key)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    if (low == length || order[low].key != key) continue;
+    int64_t at[2];
+    lines.offsets(line, at);
+    T sum = out[at[0] + static_cast<int64_t>(d) * step];
+    for (; low < length && order[low].key == key; ++low) sum += in[at[1] + order[low].position * in_step];
+    out[at[0] + static_cast<int64_t>(d) * step] = sum;
+  }
+}
+
+template <class T>
+void scatter_as(const char* op, const View& out, const View& index, const View& in, int axis) {
+  Shape shape = in.shape;
+  shape[axis] = 1;
+  const int64_t length = in.shape[axis], lines = numel(shape), extent = out.shape[axis];
+  T* to = static_cast<T*>(out.data);
+  const T* from = static_cast<const T*>(in.data);
+  if (length < 64 || lines >= 16384) {
+    const Loop<3> loop = loop_of<3>(shape, {&out.strides, &index.strides, &in.strides}, 0);
+    launch(op, scatter_lines<T>, dim3(blocks_for(lines, threads)), dim3(threads), 0, to, static_cast<const int64_t*>(index.data), from,
+           length, out.strides[axis], index.strides[axis], in.strides[axis], loop);
+    return;
+  }
+  View order = index;
+  bool shared_order = true;
+  for (int d = 0; d < shape.rank; ++d) shared_order = shared_order && (d == axis || shape[d] == 1 || index.strides[d] == 0);
+  for (int d = 0; d < shape.rank && shared_order; ++d)
+    if (d != axis) order.shape[d] = 1;
+  const int64_t orders = shared_order ? 1 : lines, padded = padded_length(length);
+  Scratch<Item> items(orders * padded);
+  make_items(op, items.data(), order, axis, false);
+  sort_items(op, items.data(), orders, padded);
+  const Loop<2> loop = loop_of<2>(shape, {&out.strides, &in.strides}, -1);
+  launch(op, scatter_sorted<T>, dim3(blocks_for(lines * extent, threads)), dim3(threads), 0, to, static_cast<const Item*>(items.data()),
+         from, length, padded, extent, out.strides[axis], in.strides[axis], shared_order, loop);
+}
+
+void scatter_checked(const char* op, const View& out, const View& index, const View& in, int axis) {
+  if (numel(in.shape) == 0) return;
+  switch (in.dtype) {
+    case DType::float32:
+      return scatter_as<float>(op, out, index, in, axis);
+    case DType::float64:
+      return scatter_as<double>(op, out, index, in, axis);
+    case DType::int64:
+      return scatter_as<uint64_t>(op, out, index, in, axis);
+    default:
+      throw Error({}, std::string(op) + ": bool elements; cast them first");
+  }
+}
+
+}  // namespace
+
+void gather(Where at, const View& out, const View& in, const View& index, int axis) {
+  const View* views[] = {&out, &in, &index};
+  const Running running("gather", views, 3);
+  check_indices(at, "gather", index, in, axis);
+  gather_checked("gather", out, in, index, axis);
+}
+
+void scatter_add(Where at, const View& out, const View& index, const View& in, int axis) {
+  const View* views[] = {&out, &index, &in};
+  const Running running("scatter_add", views, 3);
+  check_indices(at, "scatter_add", index, out, axis);
+  scatter_checked("scatter_add", out, index, in, axis);
+}
+
+void index_select(Where at, const View& out, const View& in, const View& index, int axis) {
+  const View* views[] = {&out, &in, &index};
+  const Running running("index_select", views, 3);
+  check_indices(at, "index_select", index, in, axis);
+  gather_checked("index_select", out, in, along_axis(index, out.shape, axis), axis);
+}
+
+void index_add(Where at, const View& out, const View& index, const View& in, int axis) {
+  const View* views[] = {&out, &index, &in};
+  const Running running("index_add", views, 3);
+  check_indices(at, "index_add", index, out, axis);
+  scatter_checked("index_add", out, along_axis(index, in.shape, axis), in, axis);
+}
+
+}  // namespace scoregrad::on_cuda

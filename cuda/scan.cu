@@ -1,0 +1,82 @@
+// Running sums along one axis, element by element in order as on the CPU, float32 in double: the additions of a line are one chain. Many
+// lines go side by side, a thread each; few long ones take a block each, which brings them through shared memory tile by tile.
+#include <type_traits>
+
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+#include "cuda/nest.h"
+
+namespace scoregrad::on_cuda {
+namespace {
+
+constexpr int threads = 256, tile = 1024;
+
+template <class T>
+using Running_sum = std::conditional_t<std::is_same_v<T, float>, double, std::conditional_t<std::is_same_v<T, int64_t>, uint64_t, T>>;
+
+template <class T>
+__global__ void scan_side_by_side(T* out, const T* in, int64_t length, int64_t so, int64_t si, Loop<2> lines) {
+  for (int64_t line = blockIdx.x * int64_t{threads} + threadIdx.x; line < lines.extents.count; line += int64_t{gridDim.x} * threads) {
+    int64_t at[2];
+    lines.offsets(line, at);
+    Running_sum<T> sum = 0;
+    for (int64_t k = 0; k < length; ++k) {
+      sum += static_cast<Running_sum<T>>(in[at[1] + k * si]);
+      out[at[0] + k * so] = static_cast<T>(sum);
+    }
+  }
+}
+
+template <class T>
+__global__ void scan_one_by_one(T* out, const T* in, int64_t length, int64_t so, int64_t si, Loop<2> lines) {
+  __shared__ T part[tile];
+  for (int64_t line = blockIdx.x; line < lines.extents.count; line += gridDim.x) {
+    int64_t at[2];
+    lines.offsets(line, at);
+    Running_sum<T> sum = 0;
+    for (int64_t k0 = 0; k0 < length; k0 += tile) {
+      const int n = static_cast<int>(length - k0 < tile ? length - k0 : tile);
+      for (int k = threadIdx.x; k < n; k += threads) part[k] = in[at[1] + (k0 + k) * si];
+      __syncthreads();
+      if (threadIdx.x == 0)
+        for (int k = 0; k < n; ++k) {
+          sum += static_cast<Running_sum<T>>(part[k]);
+          part[k] = static_cast<T>(sum);
+        }
+      __syncthreads();
+      for (int k = threadIdx.x; k < n; k += threads) out[at[0] + (k0 + k) * so] = part[k];
+      __syncthreads();
+    }
+  }
+}
+
+template <class T>
+void scan(const View& out, const View& in, int axis) {
+  Shape shape = in.shape;
+  shape[axis] = 1;
+  const Loop<2> lines = loop_of<2>(shape, {&out.strides, &in.strides}, 0);
+  const int64_t count = lines.extents.count, length = in.shape[axis];
+  const bool side_by_side = count >= 4096 || length < 64;
+  launch("cumsum", side_by_side ? scan_side_by_side<T> : scan_one_by_one<T>, dim3(blocks_for(count, side_by_side ? threads : 1)),
+         dim3(threads), 0, static_cast<T*>(out.data), static_cast<const T*>(in.data), length, out.strides[axis], in.strides[axis], lines);
+}
+
+}  // namespace
+
+void cumsum(const View& out, const View& in, int axis) {
+  if (numel(in.shape) == 0) return;
+  const View* views[] = {&out, &in};
+  const Running running("cumsum", views, 2);
+  switch (in.dtype) {
+    case DType::float32:
+      return scan<float>(out, in, axis);
+    case DType::float64:
+      return scan<double>(out, in, axis);
+    case DType::int64:
+      return scan<int64_t>(out, in, axis);
+    default:
+      throw Error({}, "cumsum: bool elements; cast them first");
+  }
+}
+
+}  // namespace scoregrad::on_cuda
