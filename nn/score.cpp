@@ -71,11 +71,13 @@ EnergyMLP::EnergyMLP(const NoisyMLPOptions& how, const Key& key, Options options
   NoisyMLPOptions one = how;
   one.outputs = 1;
   net = NoisyMLP(one, key, options, at);
+  net.mlp.layers.back().bias = {};  // E counts up to a constant; a parameter that s cannot depend on has no gradient
 }
 
 Tensor EnergyMLP::energy(const Tensor& x, const Tensor& sigma, const Tensor& c, Where at) const {
   const CallerScope scope(at);
-  return squeeze(net(x, log(sigma) * 0.25, c, at), {-1});
+  const Tensor f = squeeze(net(x, log(sigma) * 0.25, c, at), {-1});
+  return f / (sigma.rank() == f.rank() ? sigma : level_beside(sigma, f, at));
 }
 
 Tensor EnergyMLP::operator()(const Tensor& x, const Tensor& sigma, const Tensor& c, Where at) const {

@@ -50,9 +50,9 @@ struct ScoreMLP {
   static void fields(auto& m, auto visit) { visit("net", m.net); }
 };
 
-/// Where E is `net` with one output, s = -dE/dx: a field that is conservative by construction, with a density up to a constant. Computing s
-/// takes a sweep, and training through it another: activations must be smooth (no relu). Records for itself where the caller does not.
-/// x [.., d], sigma [..] or 0-d -> [.., d]
+/// s = -dE/dx with E = net(x, log sigma / 4, c) / sigma, one output: a field that is conservative by construction, with a density up to a
+/// constant. Computing s takes a sweep, and training through it another: activations must be smooth (no relu). The last layer has no bias.
+/// Records for itself where the caller does not.   x [.., d], sigma [..] or 0-d -> [.., d]
 struct EnergyMLP {
   NoisyMLP net;
 

@@ -84,6 +84,7 @@ TEST_CASE("an energy network's score is minus the gradient of its energy, with a
   const Tensor x = draw({4, 3}), sigma = from({0.3, 0.5, 1, 2}, f64), c = draw({4, 2}, -1, 1, 2);
   CHECK(net.energy(x, sigma, c).shape() == Shape{4});
   const Tensor s = net(x, sigma, c);
+  CHECK(grad(sum(square(s)), nn::parameters(net)).size() == 3);  // s depends on every parameter
   const double h = 1e-5;
   for (int64_t j = 0; j < 3; ++j) {
     const Tensor step = h * select(eye(3, f64), 0, j);
