@@ -21,6 +21,16 @@ function(scoregrad_test name)
   endif()
 endfunction()
 
+# The same once more with its tensors on the GPU; without one it counts as skipped. The shell makes a status of an abort, which ctest would
+# not let pass as skipped.
+function(scoregrad_test_on_cuda name)
+  if(SCOREGRAD_HAVE_CUDA)
+    add_test(NAME "${name} on cuda" COMMAND sh -c "\"$0\" \"$@\"; exit $?" ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties("${name} on cuda" PROPERTIES
+      LABELS gpu ENVIRONMENT SCOREGRAD_DEVICE=cuda SKIP_REGULAR_EXPRESSION "device cuda: ;skipped: no CUDA device")
+  endif()
+endfunction()
+
 # One program for each source in this folder whose name matches, with the sources of the folder of its name. Appends the names to
 # `programs`; what needs a library that was not found is left out, and the summary says so.
 function(scoregrad_programs pattern)

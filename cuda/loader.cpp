@@ -47,9 +47,17 @@ struct Loaded {
   std::string missing;
 };
 
+/// The driver is asked for first: it is what is missing on most machines, and the toolkit's libraries are heavy to load.
+bool driver_is_there() {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (driver) dlclose(driver);
+  return driver;
+}
+
 Loaded load() {
   const std::vector<fs::path> paths = candidates();
   if (paths.empty()) return {nullptr, "this library was built without CUDA (configure with SCOREGRAD_CUDA=ON)"};
+  if (paths.size() > 1 && !driver_is_there()) return {nullptr, "no NVIDIA driver on this machine (libcuda.so.1 is not there)"};
   for (const fs::path& path : paths) {
     // Never closed again: tensors may outlive any good moment for that.
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -4,12 +4,27 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
 
+#include "autograd/backend/machine.h"
 #include "autograd/tensor/file.h"
 #include "examples/verify/families.h"
 #include "examples/verify/output.h"
 
 using namespace scoregrad;
+
+namespace {
+
+/// Writes 1e9 as 1000000000, which the option's own type reads.
+std::string whole_number(std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (*end == 0 && end != text.c_str() && value == std::floor(value) && std::abs(value) < 9e15) text = fmt::format("{:.0f}", value);
+  return {};
+}
+
+}  // namespace
 
 int main(int count, char** words) {
   verify::Plan plan;
@@ -21,7 +36,9 @@ int main(int count, char** words) {
   app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
   app.add_option("--seed", plan.seed, "seed of all random numbers")->capture_default_str();
   CLI::Option* samples =
-      app.add_option("--samples", plan.samples, "samples of a Monte-Carlo route")->check(CLI::Range(int64_t{4096}, int64_t{1} << 40));
+      app.add_option("--samples", plan.samples, "samples of a Monte-Carlo route, such as 100000 or 1e9; memory does not grow with them")
+          ->check(CLI::Range(int64_t{4096}, int64_t{1} << 40))
+          ->transform(CLI::Validator(whole_number, "NUMBER"));
   app.add_flag("--quick", plan.quick, "fewer samples, steps and images: seconds");
   app.add_option("--only", plan.only, "only checks whose name matches this pattern, such as 'gaussian*'");
   app.add_option("--data", plan.data, "images for the last family: .npy, or IDX with or without .gz")->check(CLI::ExistingFile);
@@ -32,7 +49,6 @@ int main(int count, char** words) {
     return app.exit(e) == 0 ? 0 : 2;
   }
   if (dtype != "both") plan.dtypes = {dtype == "float64" ? DType::float64 : DType::float32};
-  if (device == "cuda") plan.device = cuda;
   if (plan.quick && samples->count() == 0) plan.samples = 1 << 17;
   plan.draws = !page.empty();
   std::signal(SIGINT, [](int) { verify::interrupted = 1; });
@@ -40,6 +56,7 @@ int main(int count, char** words) {
   verify::Run run(plan);
   const auto start = std::chrono::steady_clock::now();
   try {
+    set_default_device(device == "cuda" ? cuda : cpu);
     // What cannot be written is better known before the work than after it.
     for (const std::string& path : {json, page})
       if (!path.empty()) OutputFile(path, "output", Where::here());

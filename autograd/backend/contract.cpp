@@ -1,6 +1,8 @@
 #include "autograd/backend/contract.h"
 
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 
 #include "autograd/backend/machine.h"
 
@@ -8,6 +10,15 @@ namespace scoregrad {
 namespace {
 
 std::atomic<MatmulPrecision> precision{MatmulPrecision::full};
+constinit std::atomic<int> chosen_kind{-1};  // of Device; -1: nobody has asked yet
+
+int kind_from_environment() {
+  const char* name = std::getenv("SCOREGRAD_DEVICE");
+  for (const Device d : {cpu, cuda})
+    if (name && std::strcmp(name, name_of(d)) == 0) return d.kind;
+  if (name && *name) throw Error({}, std::string("SCOREGRAD_DEVICE=") + name + ": there are cpu and cuda");
+  return Device::cpu_kind;
+}
 
 }  // namespace
 
@@ -26,6 +37,17 @@ bool available(Device device, std::string* missing) {
     if (missing) *missing = error.what();
     return false;
   }
+}
+
+Device default_device() {
+  int kind = chosen_kind.load(std::memory_order_relaxed);
+  if (kind < 0) chosen_kind.store(kind = kind_from_environment(), std::memory_order_relaxed);
+  return {static_cast<Device::Kind>(kind), 0};
+}
+
+void set_default_device(Device device, Where at) {
+  backend(device, at);
+  chosen_kind.store(device.kind, std::memory_order_relaxed);
 }
 
 MemoryUse memory(Device device, Where at) { return backend(device, at).memory(); }

@@ -16,4 +16,8 @@ constexpr Device cpu{Device::cpu_kind, 0};
 constexpr Device cuda{Device::cuda_kind, 0};
 constexpr const char* name_of(Device d) { return d.kind == Device::cpu_kind ? "cpu" : "cuda"; }
 
+/// Where new tensors live unless their options say otherwise: the CPU, or what SCOREGRAD_DEVICE names (cpu, cuda), or what
+/// set_default_device() chose.
+Device default_device();
+
 }  // namespace scoregrad

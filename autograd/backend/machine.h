@@ -7,6 +7,10 @@ namespace scoregrad {
 /// True if tensors can live there; else `missing` receives what this build or machine lacks.
 bool available(Device device, std::string* missing = nullptr);
 
+/// Chooses where the whole program's new tensors live from now on unless their options say otherwise; throws Error where that device is
+/// missing. Existing tensors stay where they are.
+void set_default_device(Device device, Where at = Where::here());
+
 /// Bytes that tensors and running kernels hold on a device: `live` now, `peak` at most since reset_peak_memory(), and `pooled`, which are
 /// free and kept for reuse. Throws Error for a device that is not there.
 MemoryUse memory(Device device = cpu, Where at = Where::here());

@@ -1,4 +1,4 @@
-// New tensors. One default element type for creation: float32; say {.dtype = float64} otherwise.
+// New tensors. One default element type for creation: float32; say {.dtype = float64} otherwise. One default device: default_device().
 #pragma once
 #include "autograd/tensor/tensor.h"
 
@@ -6,7 +6,7 @@ namespace scoregrad {
 
 struct Options {
   DType dtype = DType::float32;
-  Device device = cpu;
+  Device device = default_device();
 };
 /// The options that make a tensor like x.
 inline Options like(const Tensor& x) { return {x.dtype(), x.device()}; }
@@ -31,7 +31,7 @@ Tensor from(const std::vector<double>& values, const Shape& shape, Options optio
 /// A vector of its values.   [values.size()]
 Tensor from(const std::vector<double>& values, Options options = {}, Where at = Where::here());
 /// Indices: int64.
-Tensor indices(const std::vector<int64_t>& values, const Shape& shape, Device device = cpu, Where at = Where::here());
-Tensor indices(const std::vector<int64_t>& values, Device device = cpu, Where at = Where::here());
+Tensor indices(const std::vector<int64_t>& values, const Shape& shape, Device device = default_device(), Where at = Where::here());
+Tensor indices(const std::vector<int64_t>& values, Device device = default_device(), Where at = Where::here());
 
 }  // namespace scoregrad

@@ -22,7 +22,7 @@ class Key {
   std::vector<Key> split(int64_t count) const;
 
   /// The words as an int64 [2] tensor.
-  Tensor tensor(Device device = cpu, Where at = Where::here()) const;
+  Tensor tensor(Device device = default_device(), Where at = Where::here()) const;
   /// What a backend takes.
   KeyWords words() const;
   bool lives_in_tensor() const { return tensor_.defined(); }

@@ -119,7 +119,7 @@ std::string machine(const Plan& plan) {
 #else
                      "g++", __VERSION__,
 #endif
-                     std::thread::hardware_concurrency(), processor(), name_of(plan.device), plan.seed, plan.samples);
+                     std::thread::hardware_concurrency(), processor(), name_of(default_device()), plan.seed, plan.samples);
 }
 
 size_t print(const Run& run, size_t first) {

@@ -49,7 +49,6 @@ struct StatementRows {
 };
 struct Plan {
   std::vector<DType> dtypes = {DType::float64, DType::float32};
-  Device device = cpu;
   uint64_t seed = 42;
   int64_t samples = 1 << 20;
   bool quick = false, list = false, draws = false;
@@ -94,7 +93,7 @@ class Run {
   bool quick() const { return plan_.quick; }
   DType dtype() const { return dtype_; }
   /// What tensors of this pass are made with.
-  Options options() const { return {dtype_, plan_.device}; }
+  Options options() const { return {dtype_}; }
   Key key(std::string_view name) const { return Key(plan_.seed).fold(name); }
   /// The number of samples of a Monte-Carlo route.
   int64_t samples() const { return plan_.samples; }
