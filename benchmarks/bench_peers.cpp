@@ -1,11 +1,14 @@
 // The cases that other libraries are timed on too, with the same arithmetic: bench_peers --case NAME --threads N --seconds S.
+#include <fmt/format.h>
 #include <scoregrad.h>
 
 #include <CLI/CLI.hpp>
 #include <cstring>
 #include <vector>
 
+#include "autograd/backend/machine.h"
 #include "benchmarks/bench_peers/derivatives.h"
+#include "benchmarks/bench_peers/gpu.h"
 #include "benchmarks/bench_peers/particles.h"
 #include "benchmarks/bench_peers/stopwatch.h"
 #include "benchmarks/bench_peers/training.h"
@@ -40,11 +43,6 @@ void op_overhead(const bench::Options& o) {
       o, "op_overhead_empty", [&] { sg::empty({16}); }, "one 16-element allocation");
 }
 
-sg::Tensor chain(const sg::Tensor& x) {
-  const sg::Tensor u = sg::tanh(x * 0.7 + 0.3), v = sg::sigmoid(u * x + 0.5), w = sg::exp(v * u);
-  return sg::tanh(w * 0.5 + x) * v;
-}
-
 // Twelve ops on 4 M elements, each its own pass.
 void elementwise_chain(const bench::Options& o) {
   const sg::Tensor x = sg::uniform({1 << 22}, sg::Key(2)) * 2 - 1;
@@ -52,7 +50,7 @@ void elementwise_chain(const bench::Options& o) {
       o, "elementwise_chain_fwd",
       [&] {
         const sg::NoGrad plain;
-        chain(x);
+        bench::chain(x);
       },
       "12 ops, eager");
   {
@@ -66,7 +64,7 @@ void elementwise_chain(const bench::Options& o) {
   bench::time_case(
       o, "elementwise_chain_fwdbwd_compiled", [&] { with_gradient(); }, "12 ops and their gradient, compiled");
   bench::time_case(
-      o, "elementwise_chain_fwdbwd", [&] { sg::grad(sg::sum(chain(leaf)), leaf); }, "12 ops and their gradient, eager");
+      o, "elementwise_chain_fwdbwd", [&] { sg::grad(sg::sum(bench::chain(leaf)), leaf); }, "12 ops and their gradient, eager");
 }
 
 // exp against the copy of the same bytes, in one run.
@@ -90,14 +88,27 @@ int main(int argc, char** argv) {
   app.add_option("--case", options.only, "prefix of the cases to run");
   app.add_option("--threads", options.threads, "OpenMP threads")->check(CLI::PositiveNumber);
   app.add_option("--seconds", options.seconds, "budget of one case")->check(CLI::PositiveNumber);
+  app.add_option("--device", options.device, "where to compute: cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 #if SCOREGRAD_HAVE_OPENMP
   omp_set_num_threads(options.threads);
 #endif
-  op_overhead(options);
-  elementwise_chain(options);
-  exp_and_copy(options);
-  bench::training_cases(options);
-  bench::derivative_cases(options);
-  bench::particle_cases(options);
+  try {
+    if (options.device == "cuda") {
+      sg::set_default_device(sg::cuda);
+      options.wait = [] { sg::backend(sg::cuda).synchronise(); };
+    }
+    op_overhead(options);
+    elementwise_chain(options);
+    if (options.device == "cuda")
+      bench::gpu_cases(options);
+    else
+      exp_and_copy(options);
+    bench::training_cases(options);
+    bench::derivative_cases(options);
+    bench::particle_cases(options);
+  } catch (const sg::Error& e) {
+    fmt::print(stderr, "bench_peers: {}\n", e.what());
+    return 2;
+  }
 }

@@ -44,25 +44,27 @@ void time_case(const Options& options, const std::string& name, const std::funct
   long calls = 0;
   do {
     f();
+    options.wait();
     ++calls;
   } while (seconds_since(warm) < std::min(0.4, 0.4 * options.seconds) || calls < 3);
   const double once = seconds_since(warm) / static_cast<double>(calls);
-  const long batch = std::max(1L, static_cast<long>(20e-6 / once));
+  const long batch = std::max(1L, static_cast<long>((options.device == "cpu" ? 20e-6 : 2e-3) / once));
   std::vector<double> us;
   const auto start = Clock::now();
   do {
     const auto sample = Clock::now();
     for (long i = 0; i < batch; ++i) f();
+    options.wait();
     us.push_back(seconds_since(sample) * 1e6 / static_cast<double>(batch));
   } while ((seconds_since(start) < options.seconds || us.size() < 5) && us.size() < 200000);
   probe = std::max(probe, probe_us());
   std::sort(us.begin(), us.end());
   const auto quantile = [&](double p) { return us[std::min(us.size() - 1, static_cast<size_t>(p * static_cast<double>(us.size())))]; };
   std::printf(
-      "{\"peer\":\"scoregrad\",\"case\":\"%s\",\"device\":\"cpu\",\"threads\":%d,\"median_us\":%.4g,\"p10_us\":%.4g,\"p90_us\":%.4g,"
+      "{\"peer\":\"%s\",\"case\":\"%s\",\"device\":\"%s\",\"threads\":%d,\"median_us\":%.4g,\"p10_us\":%.4g,\"p90_us\":%.4g,"
       "\"min_us\":%.4g,\"samples\":%zu,\"probe_us\":%.4g,\"maxrss_mb\":%.0f,\"notes\":\"%s\"}\n",
-      name.c_str(), options.threads, quantile(0.5), quantile(0.1), quantile(0.9), us.front(), us.size(), probe, peak_megabytes(),
-      notes.c_str());
+      options.peer.c_str(), name.c_str(), options.device.c_str(), options.threads, quantile(0.5), quantile(0.1), quantile(0.9), us.front(),
+      us.size(), probe, peak_megabytes(), notes.c_str());
   std::fflush(stdout);
 }
 
