@@ -55,12 +55,12 @@ void elementwise_chain(const bench::Options& o) {
       "12 ops, eager");
   {
     const sg::NoGrad plain;
-    auto compiled = sg::compile([&] { return chain(x); });
+    auto compiled = sg::compile([&] { return bench::chain(x); });
     bench::time_case(
         o, "elementwise_chain_fwd_compiled", [&] { compiled(); }, "12 ops, compiled");
   }
   const sg::Tensor leaf = sg::clone(x).requires_grad();
-  auto with_gradient = sg::compile([&] { return sg::grad(sg::sum(chain(leaf)), leaf); });
+  auto with_gradient = sg::compile([&] { return sg::grad(sg::sum(bench::chain(leaf)), leaf); });
   bench::time_case(
       o, "elementwise_chain_fwdbwd_compiled", [&] { with_gradient(); }, "12 ops and their gradient, compiled");
   bench::time_case(
