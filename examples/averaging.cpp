@@ -18,7 +18,7 @@
 namespace scoregrad {
 namespace {
 
-constexpr double low = 0.02, high = 3;  // noise levels
+constexpr double low = 0.02, high = 10;  // noise levels
 
 // s(x, sigma) = -F(x / sqrt(1/2 + sigma^2), log sigma) / sigma.   sigma 0-d or [n, 1]
 Tensor score(const nn::MLP& net, const Tensor& x, const Tensor& sigma) {
@@ -53,7 +53,7 @@ void body(Experiment& e) {
   // The same noise at every look, so that what changes is the network.
   const auto samples = [&] {
     return edm([&](const Tensor& x, const Tensor& sigma) { return score(net, x, sigma); }, start,
-               {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(18)}, e.key("edm"))
+               {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(24)}, e.key("edm"))
         .x;
   };
   const auto distance = [&](const Tensor& x) { return sliced_wasserstein(x, exact, e.key("directions"), 64); };

@@ -140,6 +140,11 @@ void body(Experiment& e) {
   e.expect_above("its error at 4 to 8 sigma over that", bands[3][0] / bands[0][0], 5);
   e.expect_above("its error at 8 to 16 sigma over that", bands[4][0] / bands[0][0], 5);
 
+  e.text(
+      "Around the data the learned field is the true one. In the middle, where no noised datum ever lies, and beyond a few sigma outside "
+      "it is whatever the "
+      "network's shape makes of it: the training had no part in it.");
+
   e.heading("Each noise level knows the region that it is used in");
   e.text(
       "The noised data at level sigma lie within about 2 sigma of the circle. There the network of many levels is right at every level, so "

@@ -112,30 +112,38 @@ void body(Experiment& e) {
 
   // ---- annealed: the weight is decided where mixing freezes -----------------------------------------------------------------------------
   struct Schedule {
-    const char* name;
+    const char *name, *shorter;
     Annealing levels;
     bool always;
   };
-  const std::vector<Schedule> schedules = {
-      {"20 to 1, 10 levels, e = 0.1, 100 steps each", {.sigmas = geometric_ladder(20, 1, 10), .step = 0.1, .count = 100}, true},
-      {"20 to 1, 10 levels, e = 0.1, 1000 steps each", {.sigmas = geometric_ladder(20, 1, 10), .step = 0.1, .count = 1000}, false},
-      {"20 to 0.1, 20 levels, e = 0.001, 100 steps each", {.sigmas = geometric_ladder(20, 0.1, 20), .step = 1e-3, .count = 100}, true}};
+  const std::vector<Schedule> schedules = {{"20 to 1, 10 levels, e = 0.1, 100 steps each",
+                                            "to 1, short",
+                                            {.sigmas = geometric_ladder(20, 1, 10), .step = 0.1, .count = 100},
+                                            true},
+                                           {"20 to 1, 10 levels, e = 0.1, 1000 steps each",
+                                            "to 1, long",
+                                            {.sigmas = geometric_ladder(20, 1, 10), .step = 0.1, .count = 1000},
+                                            false},
+                                           {"20 to 0.1, 20 levels, e = 0.001, 100 steps each",
+                                            "to 0.1",
+                                            {.sigmas = geometric_ladder(20, 0.1, 20), .step = 1e-3, .count = 100},
+                                            true}};
   report::LineChart freezing{.caption = "The share of x1 + x2 > 0 at the end of each level",
                              .alt = "It follows the exact share of the noised law until the modes no longer mix.",
                              .x_label = "noise level",
                              .y_label = "share",
                              .lines = {},
                              .log_x = true};
-  freezing.lines.push_back({"exact, of the noised law", {}, {}});
+  freezing.lines.push_back({"exact", {}, {}});
   for (double sigma : geometric_ladder(20, 0.1, 60)) {
     freezing.lines[0].x.push_back(sigma);
     freezing.lines[0].y.push_back(poster.mass(sigma));
   }
   std::vector<std::pair<Share, double>> annealed(schedules.size());
   for (size_t i = 0; i < schedules.size(); ++i) {
-    const auto& [name, levels, always] = schedules[i];
-    if (e.quick() && !always) continue;
-    report::Line line{name, {}, {}};
+    const Annealing& levels = schedules[i].levels;
+    if (e.quick() && !schedules[i].always) continue;
+    report::Line line{schedules[i].shorter, {}, {}};
     SamplerOptions options{.observe = [&](int64_t step, const Tensor& x) {
       if (step % levels.count != 0) return;
       line.x.push_back(levels.sigmas[static_cast<size_t>(step / levels.count - 1)]);
@@ -146,7 +154,7 @@ void body(Experiment& e) {
       return true;
     };
     const Samples got = annealed_langevin(noisy, 20 * normal({n, 2}, e.key("noise"), o), levels, e.key("annealed").fold(i), options);
-    annealed[i] = {row(fmt::format("annealed, {}", name), "N(0, 20^2 I)", got, nullptr), poster.spread(got.x)};
+    annealed[i] = {row(fmt::format("annealed, {}", schedules[i].name), "N(0, 20^2 I)", got, nullptr), poster.spread(got.x)};
     freezing.lines.push_back(line);
     if (i + 1 == schedules.size()) picture.panels.push_back({.title = "annealed Langevin", .points = {shown(got.x, "")}});
   }
