@@ -34,6 +34,5 @@ void solve(Where at, const View& out, const View& a, const View& b);
 void triangular_solve(Where at, const View& out, const View& a, const View& b, Triangle triangle, bool transposed);
 void logabsdet(Where at, const View& logabs, const View& sign, const View& a);
 void symeig(Where at, const View& values, const View& vectors, const View& in);
-void symeig(Where at, const View& values, const View& vectors, const View& in);
 
 }  // namespace scoregrad::on_cuda

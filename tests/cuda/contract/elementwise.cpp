@@ -1,4 +1,5 @@
 // Each row of the table, and random programs of many rows, in every layout.
+#include <cmath>
 #include <string>
 
 #include "tests/cuda/contract/twin.h"
@@ -14,7 +15,8 @@ DType result_type(Op op, DType dtype) { return row(op).form == Form::compare ? D
 enum class Exactness { arithmetic, shared, machine };
 // Rare functions are each machine's own, so are sine and cosine of huge angles; the hot ones are one text on both sides.
 Exactness exactness(Op op) {
-  for (Op rare : {Op::tan_, Op::sinh_, Op::cosh_, Op::asinh_, Op::atan_, Op::atan2_, Op::pow_, Op::sin_, Op::cos_})
+  for (Op rare : {Op::tan_, Op::sinh_, Op::cosh_, Op::asinh_, Op::atan_, Op::atan2_, Op::pow_, Op::sin_, Op::cos_, Op::lgamma_,
+                  Op::digamma_, Op::polygamma_})
     if (op == rare) return Exactness::machine;
   for (Op plain : {Op::neg_, Op::abs_, Op::sign_, Op::floor_, Op::round_, Op::heaviside_, Op::sqrt_, Op::rsqrt_, Op::square_,
                    Op::reciprocal_, Op::relu_, Op::add_, Op::sub_, Op::mul_, Op::div_, Op::maximum_, Op::minimum_, Op::share_, Op::mod_})
@@ -38,6 +40,10 @@ void check_row(Dice& dice, Op op, DType dtype, const Shape& shape, Layout layout
   const int count = arity(r.form);
   std::vector<Twin> in;
   for (int i = 0; i < count; ++i) in.emplace_back(dice, operand_type(op, i, dtype), shape, layout, Range{r.lo, r.hi, specials});
+  if (op == Op::polygamma_) {  // the order is whole
+    for_each_index(shape, [&](const Dims& i) { in[0].set(i, std::floor(std::abs(in[0].at(i)))); });
+    in[0].upload();
+  }
   const Twin out(dice, result_type(op, dtype), shape, layout == Layout::contiguous ? layout : Layout::any);
   const uint16_t result = static_cast<uint16_t>(count);
   const Instr code{op, result, 0, static_cast<uint16_t>(count > 1 ? 1 : 0), static_cast<uint16_t>(count > 2 ? 2 : 0)};
