@@ -24,20 +24,20 @@ uint64_t next_id() {
 void add_reference(const Node* node) { node->add_reference(); }
 bool drop_reference(const Node* node) { return node->drop_reference(); }
 
-// A long chain must not be freed by recursion: a dying node leaves its operands in a list that the outermost call empties.
+// A long chain must not be freed by recursion: a dying node leaves its operands in a list of the outermost call, which empties it. The list
+// does not belong to the thread: a static tensor dies after the thread's own objects.
 void destroy(Node* node) {
-  thread_local std::vector<Node*> graveyard;
-  thread_local bool digging = false;
-  graveyard.push_back(node);
-  if (digging) return;
-  digging = true;
-  while (!graveyard.empty()) {
-    Node* dead = graveyard.back();
-    graveyard.pop_back();
+  constinit thread_local std::vector<Node*>* graveyard = nullptr;
+  if (graveyard) return graveyard->push_back(node);
+  std::vector<Node*> dying;
+  graveyard = &dying;
+  delete node;
+  while (!dying.empty()) {
+    Node* dead = dying.back();
+    dying.pop_back();
     delete dead;
   }
-  digging = false;
-  if (graveyard.capacity() > 4096) graveyard.shrink_to_fit();
+  graveyard = nullptr;
 }
 
 uint64_t newest_node() { return last.load(std::memory_order_relaxed); }

@@ -1,4 +1,6 @@
 // Surprises that others' libraries are known for: removed here, or, where they cannot be, shown with the way around them.
+#include <thread>
+
 #include "tests/autograd/check.h"
 
 using namespace scoregrad;
@@ -119,4 +121,14 @@ TEST_CASE("perturbations of nested derivatives are not confused") {
   const Tensor x = scalar(1, {float64}).requires_grad();
   const Tensor inner = jvp([&](const Tensor& y) { return x + y; }, scalar(1, {float64}), scalar(1, {float64}), true).tangent;
   CHECK(pushforward(x * inner, {x}, {scalar(1, {float64})}).item() == 1);
+}
+
+TEST_CASE("a tracked tensor may outlive what its thread has used, as a static one does") {
+  // Begun first, so that it ends last: after whatever the engine keeps for the thread. The sanitizers watch.
+  std::thread([] {
+    thread_local Tensor last;
+    last = scalar(1, {float64}).requires_grad();
+    for (int i = 0; i < 3; ++i) last = last * 2 + last;
+    CHECK(last.item() == 27);
+  }).join();
 }
