@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "autograd/backend/machine.h"
+#include "benchmarks/bench_peers/blocks.h"
 #include "benchmarks/bench_peers/derivatives.h"
 #include "benchmarks/bench_peers/gpu.h"
 #include "benchmarks/bench_peers/particles.h"
@@ -105,6 +106,7 @@ int main(int argc, char** argv) {
     else
       exp_and_copy(options);
     bench::training_cases(options);
+    bench::block_cases(options);
     bench::derivative_cases(options);
     bench::particle_cases(options);
   } catch (const sg::Error& e) {
