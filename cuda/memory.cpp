@@ -76,7 +76,7 @@ void empty(Pool& p) {
 /// The mutex is held.
 void* fresh(Pool& p, Where at, int c) {
   const size_t size = class_bytes(c);
-  if (size >= own_block_from || !p.keeps) return from_driver(at, size);
+  if (size >= own_block_from) return from_driver(at, size);
   char* slab = static_cast<char*>(from_driver(at, slab_bytes));
   if (!slab) return nullptr;
   for (size_t offset = slab_bytes / size * size - size; offset > 0; offset -= size) {
@@ -107,7 +107,12 @@ void* allocate(Where at, size_t bytes) {
   note_line(at);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  void* data = bytes <= largest_request ? take(p, at, class_of(bytes)) : nullptr;
+  void* data = nullptr;
+  if (!p.keeps) {
+    data = from_driver(at, bytes > 0 ? bytes : 1);
+  } else if (bytes <= largest_request) {
+    data = take(p, at, class_of(bytes));
+  }
   if (!data)
     throw Error(at, fmt::format("allocate: out of memory on the GPU, {} bytes asked for with {} bytes in use of {}", bytes, p.live,
                                 device().memory));
