@@ -45,6 +45,7 @@ void gaussian_law(Run& run) {
                       .rule = quadrature::gauss_hermite(4),
                       .wrt = {{"r", r}},
                       .trace = Trace::none,
+                      .block = run.block(),
                       .progress = run.watcher()},
                      run.key("corollary"));
   };

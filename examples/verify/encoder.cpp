@@ -43,6 +43,7 @@ void gaussian_encoder(Run& run) {
                                     .progress = run.watcher()};
   DecomposeOptions by_chance = exact_rule;
   by_chance.samples = run.samples();
+  by_chance.block = run.block();
   const auto hand = once([] { return formulas(); });
   const auto exact = once([&] { return decompose(score, setup, exact_rule); });
   const auto drawn = once([&] { return decompose(score, setup, by_chance, run.key("encoder")); });
@@ -172,6 +173,7 @@ void finite_data(Run& run) {
       .sigma = sigma, .rule = rule, .wrt = {{"phi", phi}, {"theta", theta}, {"gain", k.gain}}, .progress = run.watcher()};
   DecomposeOptions by_chance = exact_rule;
   by_chance.samples = run.samples() / 2;
+  by_chance.block = run.block();
   const auto exact = once([&] { return decompose(score, setup, exact_rule); });
   const auto drawn = once([&] { return decompose(score, setup, by_chance, run.key("finite")); });
   const auto written = once([&] { return written_out(k, rule, run.options()); });

@@ -77,6 +77,7 @@ void gaussian(Run& run) {
       .sigma = sigma, .alpha = alpha, .rule = quadrature::gauss_hermite(4), .wrt = {{"c", k.c}, {"theta", theta}}};
   DecomposeOptions by_chance = exact_rule;
   by_chance.samples = run.samples();
+  by_chance.block = run.block();
   by_chance.progress = run.watcher();
   const auto exact = once([&] { return decompose(model, Generated{k.c, law(k, k.c)}, exact_rule); });
   const auto drawn = once([&] { return decompose(model, Generated{k.c, law(k, k.c)}, by_chance, run.key("gaussian")); });

@@ -66,6 +66,7 @@ void headline(Run& run) {
   DecomposeOptions fine = exact_rule, by_chance = exact_rule;
   fine.rule = quadrature::trapezoid(9, 0.5);
   by_chance.samples = (run.quick() ? 8 : 2) * run.samples();
+  by_chance.block = run.block();
   const auto exact = once([&] { return decompose(score, setup, exact_rule); });
   const auto trapezoid = once([&] { return decompose(score, setup, fine); });
   const auto drawn = once([&] { return decompose(score, setup, by_chance, run.key("headline")); });

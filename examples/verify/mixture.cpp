@@ -87,6 +87,7 @@ void check(Run& run, int64_t d, const quadrature::Rule& rule) {
   const DecomposeOptions exact_rule{.sigma = sigma, .rule = rule, .wrt = {{"c", k.c}, {"theta", theta}}, .progress = run.watcher()};
   DecomposeOptions by_chance = exact_rule;
   by_chance.samples = run.samples() / 4;
+  by_chance.block = run.block();
   const auto exact = once([&] { return decompose(score, Generated{k.c, law(k, k.c)}, exact_rule); });
   const auto drawn = once([&] { return decompose(score, Generated{k.c, law(k, k.c)}, by_chance, run.key(name)); });
   const auto grid = once([&] { return on_grid(k, run.options()); });

@@ -97,6 +97,8 @@ class Run {
   Key key(std::string_view name) const { return Key(plan_.seed).fold(name); }
   /// The number of samples of a Monte-Carlo route.
   int64_t samples() const { return plan_.samples; }
+  /// How many of them at a time: what a core's caches hold, or what keeps a GPU busy.
+  int64_t block() const { return default_device() == cuda ? int64_t{1} << 18 : 4096; }
 
   /// Opens a statement called "family/name".
   Statement statement(const std::string& name, const std::string& text);

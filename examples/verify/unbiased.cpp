@@ -98,6 +98,7 @@ void failing_assumptions(Run& run) {
   const auto with_level = [&](int64_t samples) {
     options.sigma = Number(sigma * exp(h * select(c, 0, 0)));  // sigma(c) = sigma e^(h c)
     options.samples = samples;
+    options.block = run.block();
     return decompose(model, Generated{c, law(c)}, options, run.key("sigma of c"));
   };
   const auto exact = once([&] { return with_level(0); });
