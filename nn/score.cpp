@@ -7,14 +7,16 @@
 namespace scoregrad::nn {
 namespace {
 
-// `extra` [.., m] or [m] with the leading axes of x.
+// `extra` [.., m] with the leading axes of x, the first of them, or none.
 Tensor beside(const char* what, const Tensor& extra, const Tensor& x, Where at) {
   Shape s = x.shape();
   s[s.rank - 1] = extra.extent(-1);
   if (extra.shape() == s) return extra;
   if (extra.rank() > s.rank)
     throw Error(at, fmt::format("NoisyMLP: {} of shape {} for x {}", what, to_string(extra.shape()), to_string(x.shape())));
-  return broadcast_to(extra, s);
+  Tensor aligned = extra;
+  while (aligned.rank() > 1 && aligned.rank() < s.rank) aligned = unsqueeze(aligned, -2);
+  return broadcast_to(aligned, s);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ struct NoisyMLPOptions {
 };
 
 /// An MLP of x, of Fourier features of `noise`, a number that grows with the noise such as log sigma / 4, and of c.
-/// x [.., d], noise [..] or 0-d, c [.., m] or [m] -> [.., outputs]
+/// x [b, .., d], noise [b, ..] or 0-d, c [b, .., m] or [m], each with all leading axes of x or the first of them -> [b, .., outputs]
 struct NoisyMLP {
   FourierFeatures features;  ///< of frequencies N(0, 1); none: the noise is not seen
   MLP mlp;

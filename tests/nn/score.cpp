@@ -61,6 +61,10 @@ TEST_CASE("noise and condition reach a network by its input or by FiLM, and can 
     };
     CHECK(apart(net(x, noise, c), by_hand()) < 1e-15);
   }
+  // A condition for each row is not taken for one for each place, even where there are as many of both.
+  const nn::NoisyMLP rows({.inputs = 2, .condition = 1, .features = 2}, Key(1), f64);
+  const Tensor square = draw({3, 3, 2}), each = draw({3, 1});
+  CHECK(apart(rows(square, noise, each), rows(square, noise, broadcast_to(reshape(each, {3, 1, 1}), {3, 3, 1}))) == 0);
   const nn::NoisyMLP blind({.inputs = 2, .features = 0}, Key(1), f64);
   CHECK(apart(blind(x, noise), blind(x, noise + 1)) == 0);
 }
