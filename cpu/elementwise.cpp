@@ -94,6 +94,7 @@ class Interpreter {
   static constexpr int32_t in_place = -1;  // a register that lies in an operand's own memory
 
   int registers() const { return p_.inputs + p_.immediate_count + p_.length; }
+  void keep_overwritten_inputs();
   void choose_block();
   void decode();
   void place_registers();
@@ -118,6 +119,7 @@ Interpreter::Interpreter(const Program& program, const Shape& shape, const Acces
       written_(program.outputs),
       n_(numel(shape)) {
   nest_.build(shape, inputs, program.inputs, outputs, program.outputs, operands_.data());
+  keep_overwritten_inputs();
   decode();
   place_registers();
   choose_block();
@@ -138,6 +140,16 @@ bool Interpreter::overlaps_input(const Operand& out) const {
   for (int i = 0; i < p_.inputs; ++i)
     if (operands_[i].data == out.data) return true;
   return false;
+}
+
+// An input that is an output as it stands, while another output lies in its memory, is brought to a slot first.
+void Interpreter::keep_overwritten_inputs() {
+  for (int o = 0; o < p_.outputs; ++o) {
+    if (p_.results[o] >= p_.inputs) continue;
+    Operand& in = operands_[p_.results[o]];
+    for (int other = 0; other < p_.outputs; ++other)
+      if (other != o && operands_[p_.inputs + other].data == in.data) in.pattern = Pattern::strided;
+  }
 }
 
 // A temporary's slot is free again after its last reader.

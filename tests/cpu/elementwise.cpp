@@ -139,6 +139,30 @@ TEST_CASE("an output may be the memory of an input, also when later instructions
   }
 }
 
+TEST_CASE("an output may be the old value of an input whose memory another output takes, in either order, and two inputs may change places",
+          "[elementwise]") {
+  const int64_t n = GENERATE(7, 5000);
+  const Instr code{Op::neg_, 1, 0, 0, 0};
+  for (const bool first : {true, false}) {
+    Array x(float32, {n}), y(float32, {n});
+    x.draw(-1, 1, 7);
+    Array before = dense(x);
+    const uint16_t results[] = {static_cast<uint16_t>(first ? 1 : 0), static_cast<uint16_t>(first ? 0 : 1)};
+    Access in = x.access(), out[] = {first ? x.access() : y.access(), first ? y.access() : x.access()};
+    on_cpu::elementwise({float32, 1, 0, nullptr, 1, &code, 2, results}, {n}, &in, out);
+    REQUIRE(same_bits(y, before));
+    for (int64_t i = 0; i < n; ++i) REQUIRE(x.get(i) == -before.get(i));
+  }
+  Array a(float64, {n}), b(float64, {n});
+  a.draw(-1, 1, 8), b.draw(-1, 1, 9);
+  Array old_a = dense(a), old_b = dense(b);
+  const uint16_t swapped[] = {1, 0};
+  Access both[] = {a.access(), b.access()};
+  on_cpu::elementwise({float64, 2, 0, nullptr, 0, nullptr, 2, swapped}, {n}, both, both);
+  REQUIRE(same_bits(a, old_b));
+  REQUIRE(same_bits(b, old_a));
+}
+
 TEST_CASE("a program may store an input, a constant, and one register twice", "[elementwise]") {
   const int64_t n = GENERATE(1, 600, 3000);
   Array x(float64, {n}), o0(float64, {n}), o1(float64, {n}), o2(float64, {n}), o3(float64, {n});
