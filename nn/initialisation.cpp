@@ -48,6 +48,8 @@ Tensor lecun_normal(const Shape& shape, const Key& key, Options options, Where a
   return normal_of(1 / Fans("lecun_normal", shape, at).in, shape, key, options);
 }
 
+Tensor zero(const Shape& shape, const Key&, Options options, Where at) { return zeros(shape, options, at); }
+
 // Gram-Schmidt on rows of normals, in double on the host and twice, because once leaves what cancellation brings in.
 Tensor orthogonal(const Shape& shape, const Key& key, Options options, Where at) {
   Fans("orthogonal", shape, at);

@@ -24,6 +24,9 @@ Tensor lecun_normal(const Shape& shape, const Key& key, Options options = {}, Wh
 /// columns   (Saxe et al. 2014).
 Tensor orthogonal(const Shape& shape, const Key& key, Options options = {}, Where at = Where::here());
 
+/// Zeros, for a layer that should say nothing at first.
+Tensor zero(const Shape& shape, const Key& key, Options options = {}, Where at = Where::here());
+
 /// Writes into a module in place: `how` into each parameter called "weight" with two or more axes, zeros into each called "bias"; other
 /// parameters keep their values. A weight's key is folded from its name.
 template <Module M>

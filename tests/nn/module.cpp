@@ -1,8 +1,9 @@
 // What can be done to all modules: copies, devices, element types, composition, beginnings.
 #include "nn/module.h"
 
+#include "nn/attention.h"
 #include "nn/initialisation.h"
-#include "nn/mlp.h"
+#include "nn/score.h"
 #include "nn/sequential.h"
 #include "tests/close.h"
 #include "tests/nn/checked.h"
@@ -50,7 +51,7 @@ TEST_CASE("to another element type casts what is floating and leaves leaves that
   const Tensor loss = sum(square(b.layer(ones({1, 2}))));
   CHECK(grad(loss, b.layer.weight).dtype() == float32);
   CHECK_THROWS_AS(grad(loss, a.layer.weight), Error);
-  CHECK(nn::to(a, cpu).gain.data<double>() == a.gain.data<double>());
+  CHECK(nn::to(a, a.gain.device()).gain.bytes() == a.gain.bytes());
 }
 
 TEST_CASE("a detached module computes the same, follows the original's bytes, and no gradient reaches it") {
@@ -96,6 +97,23 @@ TEST_CASE("initialisations have the variances and limits that their papers give"
   check(nn::lecun_uniform, 1.0 / 200, true);
   check(nn::lecun_normal, 1.0 / 200, false);
   CHECK_THROWS_AS(nn::he_normal({3}, Key(1)), Error);
+}
+
+TEST_CASE("a module is a function of its key alone") {
+  const auto same = [](const auto& make) {
+    const auto a = nn::parameters(make(Key(7))), b = nn::parameters(make(Key(7))), c = nn::parameters(make(Key(8)));
+    REQUIRE(a.size() == b.size());
+    double changed = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      CHECK(apart(a[i], b[i]) == 0);
+      changed = std::max(changed, apart(a[i], c[i]));
+    }
+    CHECK(changed > 0.01);
+  };
+  same([](const Key& k) { return nn::Embedding(4, 3, k); });
+  same([](const Key& k) { return nn::TransformerBlock(4, {.heads = 2, .condition = 2}, k); });
+  same([](const Key& k) { return nn::ScoreMLP({.inputs = 2, .film = true}, nn::Predicts::v, k); });
+  same([](const Key& k) { return nn::EnergyMLP({.inputs = 2}, k); });
 }
 
 TEST_CASE("orthogonal weights have orthonormal rows or columns, whichever are fewer") {

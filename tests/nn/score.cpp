@@ -78,8 +78,7 @@ TEST_CASE("preconditioning is table 1 of Karras et al., and keeps inputs and tar
   CHECK(apart(net(x, sigma), (denoised - x) / square(s)) < 1e-10);
   CHECK(apart(net(x, scalar(1, f64)), net(x, ones({3}, f64))) < 1e-15);
   // With F = 0 the denoised data are the best linear guess: exact for data N(0, data^2 I).
-  nn::initialise_(
-      net, [](const Shape& shape, const Key&, Options o, Where) { return zeros(shape, o); }, Key(1));
+  nn::initialise_(net, nn::zero, Key(1));
   CHECK(apart(net(x, sigma), -x / total) < 1e-14);
 }
 
