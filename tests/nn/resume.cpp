@@ -118,7 +118,7 @@ TEST_CASE("a run killed at random moments and resumed ends with the same bytes a
   // Each start gets a random share of a whole run's time. A run that ends before its kill is compared, and another one begun.
   std::mt19937 random(7);
   std::uniform_real_distribution<double> moment(0, length);
-  int killed = 0, finished = 0, resumed = 0;
+  int killed = 0, finished = 0, resumed = 0, in_a_write = 0;
   for (int starts = 0; killed < kills; ++starts) {
     REQUIRE(starts < 20 * kills);
     resumed += fs::exists(broken.path / "run.safetensors");
@@ -127,6 +127,7 @@ TEST_CASE("a run killed at random moments and resumed ends with the same bytes a
     kill(child, SIGKILL);
     if (!ended(child)) {
       ++killed;
+      for (const auto& file : fs::directory_iterator(broken.path)) in_a_write += file.path().extension() == ".tmp";
     } else {
       ++finished;
       CHECK((broken.all() == whole.all()));
@@ -137,5 +138,6 @@ TEST_CASE("a run killed at random moments and resumed ends with the same bytes a
   CHECK((broken.all() == whole.all()));
   CHECK(resumed > 0);
   CHECK(std::distance(fs::directory_iterator(broken.path), {}) == 2);  // what killed writers left is gone
-  WARN(killed << " kills, " << resumed << " resumed, " << finished + 1 << " runs compared, a run takes " << length << " s");
+  WARN(killed << " kills, " << in_a_write << " half-written files seen, " << resumed << " resumed, " << finished + 1
+              << " runs compared, a run takes " << length << " s");
 }
