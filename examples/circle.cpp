@@ -8,8 +8,8 @@
 #include "autograd/graph/gradient.h"
 #include "examples/experiment/experiment.h"
 #include "losses/score_matching.h"
-#include "nn/mlp.h"
 #include "nn/optimiser.h"
+#include "nn/score.h"
 #include "report/plane.h"
 #include "samplers/diffusion.h"
 #include "samplers/shapes.h"
@@ -19,29 +19,22 @@ namespace {
 
 constexpr double low = 0.1, high = 3;  // noise levels
 
-// s(x, sigma) = -F(x / sqrt(1/2 + sigma^2), log sigma) / sigma: F predicts the noise and sees inputs of size one.
-struct Net {
-  nn::MLP mlp;
-
-  Net(const Key& key, Options options) : mlp({3, 96, 96, 2}, nn::silu, key, options) {}
-  // sigma 0-d or [n, 1]
-  Tensor operator()(const Tensor& x, const Tensor& sigma) const {
-    const Tensor level = broadcast_to(reshape(log(sigma), sigma.rank() == 0 ? Shape{1, 1} : sigma.shape()), {x.extent(0), 1});
-    return -mlp(concat({x * rsqrt(square(sigma) + 0.5), level}, 1)) / sigma;
-  }
-};
+using Net = nn::Preconditioned<nn::NoisyMLP>;
+Net make_net(const Key& key, Options options) {
+  return {nn::NoisyMLP({.inputs = 2, .hidden = {96, 96}}, key, options), std::sqrt(0.5)};  // a coordinate's deviation on the circle
+}
 
 // Denoising score matching at levels drawn between `from` and `to`, weighted by sigma^2.
 void train(Experiment& e, const Net& net, const FiniteData& data, double from, double to, int64_t steps, const char* name,
            report::Line& curve) {
-  nn::Adam adam(nn::parameters(net.mlp), {.rate = nn::schedule::cosine(3e-3, steps)});
+  nn::Adam adam(nn::parameters(net), {.rate = nn::schedule::cosine(3e-3, steps)});
   const Key key = e.key(name);
   double recent = 0;
   for (int64_t i = 0; i < steps; ++i) {
     const Key now = key.fold(i);
     const Tensor x = data.sample(256, now.fold("x")), eps = normal({256, 2}, now.fold("eps"), e.options());
-    const Tensor sigma = exp(std::log(from) + std::log(to / from) * uniform({256, 1}, now.fold("sigma"), e.options()));
-    const Tensor loss = mean(square(squeeze(sigma, {1})) * losses::dsm(net(x + sigma * eps, sigma), eps, squeeze(sigma, {1})));
+    const Tensor sigma = exp(std::log(from) + std::log(to / from) * uniform({256}, now.fold("sigma"), e.options()));
+    const Tensor xt = x + unsqueeze(sigma, 1) * eps, loss = mean(square(sigma) * losses::dsm(net(xt, sigma), eps, sigma));
     adam.step(grad(loss, adam.parameters()));
     recent += loss.item() / 100;
     if ((i + 1) % 100 == 0) {
@@ -84,7 +77,7 @@ void body(Experiment& e) {
   const Options o = e.options();
   const FiniteData data = shapes::circle(512, 1, o);
   const int64_t steps = e.size(3000, 20000);
-  const Net single(e.key("single"), o), many(e.key("many"), o);
+  const Net single = make_net(e.key("single"), o), many = make_net(e.key("many"), o);
   report::LineChart losses{.caption = "sigma^2-weighted denoising loss, mean of 100 steps",
                            .alt = "Both fall and level off at the part of the noise that cannot be predicted.",
                            .x_label = "step",
@@ -166,8 +159,7 @@ void body(Experiment& e) {
   e.expect_below("largest error relative to the score's size, over the noised data", worst, e.quick() ? 0.4 : 0.25);
 
   const Tensor from_noise =
-      edm([&](const Tensor& x, const Tensor& sigma) { return many(x, sigma); }, high * normal({2000, 2}, e.key("noise"), o),
-          {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(24)}, e.key("edm"))
+      edm(many, high * normal({2000, 2}, e.key("noise"), o), {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(24)}, e.key("edm"))
           .x;
   const Tensor radius = norm(from_noise, {1});
   e.expect_near("radius of 2000 samples drawn from noise", mean(radius).item(), 1, 0.05);

@@ -5,6 +5,7 @@
 
 #include "autograd/graph/gradient.h"
 #include "samplers/gaussian.h"
+#include "samplers/half_space.h"
 #include "samplers/mixture.h"
 #include "tests/autograd/check.h"
 #include "tests/close.h"
@@ -127,12 +128,33 @@ TEST_CASE("a stopped flow is at one of its course's times") {
   CHECK(apart(got.x, m + (x - m) * std::sqrt((v + there * there) / (v + 9))) < 1e-11);
 }
 
+TEST_CASE("on a line the flow keeps quantiles, also those of a mixture") {
+  const Mixture two{log(from({0.3, 0.7}, f64)), from({-2, 1.5}, {2, 1}, f64), sqrt(from({0.2, 0.4}, {2, 1, 1}, f64))};
+  const auto above = [&](double sigma, const Tensor& at) {
+    std::vector<double> out;
+    for (double v : at.to_vector<double>()) out.push_back(half_space_mass(two.noised(1, sigma), ones({1}, f64), v).item());
+    return from(out, f64);
+  };
+  const Tensor end = probability_flow(exact_score(two, schedule), x, course(schedule, {3.0, 0.1}), fine).x;
+  CHECK(apart(above(0.1, end), above(3, x)) < 1e-10);
+  CHECK(max(abs(end - x)).item() > 0.5);
+}
+
 TEST_CASE("the likelihood of a Gaussian changes by half the logarithm of its variances' ratio") {
   const auto prior = [](const Tensor& y) { return data.noised(1, 3).log_density(y); };
   const Likelihood got = log_likelihood(exact_score(data, schedule), x, course(schedule, {0.1, 3.0}), prior, Key(1), {.ode = fine});
   CHECK(apart(got.log_density, data.noised(1, 0.1).log_density(x)) < 1e-10);
   CHECK(apart(got.latent, m + (x - m) * std::sqrt((v + 9) / (v + 0.01))) < 1e-10);
   CHECK(apart(got.log_density - prior(got.latent), full({3}, 0.5 * std::log((v + 9) / (v + 0.01)), f64)) < 1e-10);
+  // With a drift, which has a divergence of its own.
+  const auto law_at = [](const auto& s, double t) { return data.noised(s.alpha(t), s.sigma(t)); };
+  const auto agrees = [&](const auto& s) {
+    const auto end = [&](const Tensor& y) { return law_at(s, 0.9).log_density(y); };
+    const Likelihood found = log_likelihood(exact_score(data, s), x, course(s, {0.1, 0.9}), end, Key(1), {.ode = fine});
+    return apart(found.log_density, law_at(s, 0.1).log_density(x));
+  };
+  CHECK(agrees(vp) < 1e-10);
+  CHECK(agrees(SubVP{}) < 1e-10);
 }
 
 TEST_CASE("the likelihood of a mixture in the plane is its density, and probes estimate it without bias") {

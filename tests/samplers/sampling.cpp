@@ -2,7 +2,9 @@
 #include "samplers/sampling.h"
 
 #include "autograd/backend/machine.h"
+#include "autograd/compile/compile.h"
 #include "autograd/graph/gradient.h"
+#include "nn/score.h"
 #include "samplers/diffusion.h"
 #include "samplers/flow.h"
 #include "samplers/langevin.h"
@@ -164,4 +166,17 @@ TEST_CASE("what does not fit is refused with the name of the sampler") {
                    langevin(score, start, {0.1, 2}, Key(1), {.noise = [](int64_t, const Tensor&) { return zeros({2, 2}, f64); }});
                  }),
                  "noise of shape [2, 2]"));
+}
+
+TEST_CASE("networks and compiled scores are scores as they are") {
+  const Tensor x = normal({20, 2}, Key(1), f64) * 3;
+  const nn::ScoreMLP net({.inputs = 2, .hidden = {8}}, nn::Predicts::eps, Key(2), f64);
+  const nn::EnergyMLP energy({.inputs = 2, .hidden = {8}}, Key(3), f64);
+  const Tensor got = edm(net, x, {.sigmas = schedule.ladder(8)}, Key(4)).x;
+  CHECK_FALSE((got.tracked() || ddim(energy, x, geometric_course(schedule, 8)).x.tracked()));
+  // The level comes as a tensor, so that one record serves all levels.
+  auto compiled = compile([&](const Tensor& at, const Tensor& level) { return net(at, level).detach(); });
+  const NoisyScore replayed = [&](const Tensor& at, const Tensor& level) { return compiled(at, level); };
+  CHECK(apart(edm(replayed, x, {.sigmas = schedule.ladder(8)}, Key(4)).x, got) < 1e-13);
+  CHECK(compiled.step().replays({x, scalar(1, f64)}));
 }
