@@ -18,7 +18,7 @@ ConvScore::ConvScore(int64_t channels, int64_t width, int64_t conditions, const 
       down(width, width, 3, {.stride = 2, .padding = 1}, key.fold("down"), options, at),
       out(2 * width, channels, 3, {.padding = 1}, key.fold("out"), options, at) {}
 
-Tensor ConvScore::operator()(const Tensor& x, const Tensor& c, const Tensor& sigma, Where at) const {
+Tensor ConvScore::operator()(const Tensor& x, const Tensor& sigma, const Tensor& c, Where at) const {
   const CallerScope scope(at);
   const auto against_pixels = [](const Tensor& v) { return unsqueeze(unsqueeze(v, -1), -1); };
   const Tensor h = in(x), f = against_pixels(film(c));

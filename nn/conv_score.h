@@ -7,7 +7,7 @@ namespace scoregrad::nn {
 
 /// h = silu(in(x) (1 + f) + g) with f, g = film(c);  s = out([h, up(silu(down(h)))]) / sigma, where down halves height and width and up
 /// repeats each pixel. What the network is to know of sigma stands in c, such as log sigma.
-/// x [n, channels, h, w], c [n, m], sigma [n] or 0-d -> [n, channels, h, w]
+/// x [n, channels, h, w], sigma [n] or 0-d, c [n, m] -> [n, channels, h, w]
 struct ConvScore {
   Conv2d in;    ///< channels -> width
   Linear film;  ///< m -> 2 width: the factors, then the shifts
@@ -20,7 +20,7 @@ struct ConvScore {
   ConvScore(Conv2d in_, Linear film_, Conv2d down_, Conv2d out_)
       : in(std::move(in_)), film(std::move(film_)), down(std::move(down_)), out(std::move(out_)) {}
 
-  Tensor operator()(const Tensor& x, const Tensor& c, const Tensor& sigma, Where at = Where::here()) const;
+  Tensor operator()(const Tensor& x, const Tensor& sigma, const Tensor& c, Where at = Where::here()) const;
   static void fields(auto& m, auto visit) {
     visit("in", m.in);
     visit("film", m.film);

@@ -116,61 +116,6 @@ Tensor log_softmax(Operand x, int64_t axis) {
   return shifted - log(sum(exp(shifted), over, true));
 }
 
-namespace {
-
-// (x - mean) / sqrt(var + eps) over the given axes.
-Tensor standardised(const Tensor& x, const Axes& axes, double eps) {
-  const Tensor centred = x - mean(x, axes, true);
-  return centred * rsqrt(mean(square(centred), axes, true) + eps);
-}
-
-Tensor scaled(Where at, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return add(Operand(mul(Operand(x, at.file, at.line), weight), at), bias);
-}
-
-}  // namespace
-
-Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
-  const Tensor &t = floating(x, "layer_norm"), &w = tensor_of(weight, "layer_norm"), &b = tensor_of(bias, "layer_norm");
-  bool fits = w.rank() > 0 && w.rank() <= t.rank() && b.shape() == w.shape();
-  Axes last;
-  for (int i = 0; fits && i < w.rank(); ++i) {
-    last.push_back(t.rank() - w.rank() + i);
-    fits = t.shape()[t.rank() - w.rank() + i] == w.shape()[i];
-  }
-  if (!fits)
-    throw Error(x.at, fmt::format("layer_norm: weight {} and bias {} must have the last extents of x {}", to_string(w.shape()),
-                                  to_string(b.shape()), to_string(t.shape())));
-  const CallerScope line(x.at);
-  return scaled(x.at, standardised(t, last, eps), w, b);
-}
-
-Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, double eps) {
-  const Tensor &t = floating(x, "group_norm"), &w = tensor_of(weight, "group_norm"), &b = tensor_of(bias, "group_norm");
-  const int64_t channels = t.rank() < 2 ? 0 : t.shape()[1];
-  if (t.rank() < 2 || groups < 1 || channels % groups != 0 || w.shape() != Shape{channels} || b.shape() != Shape{channels})
-    throw Error(x.at, fmt::format("group_norm: x {} in {} groups with weight {} and bias {}; wanted are x [n, c, ..], weight and bias [c], "
-                                  "and a number of groups that divides c",
-                                  to_string(t.shape()), groups, to_string(w.shape()), to_string(b.shape())));
-  const CallerScope line(x.at);
-  int64_t positions = 1;
-  for (int i = 2; i < t.rank(); ++i) positions *= t.shape()[i];
-  Shape column{channels};  // weight and bias against the positions
-  for (int i = 2; i < t.rank(); ++i) column.push_back(1);
-  const Tensor grouped = reshape(t, {t.shape()[0], groups, channels / groups * positions});
-  return scaled(x.at, reshape(standardised(grouped, {2}, eps), t.shape()), reshape(w, column), reshape(b, column));
-}
-
-Tensor instance_norm(Operand x, Operand weight, Operand bias, double eps) {
-  const Tensor& t = tensor_of(x, "instance_norm");
-  if (t.rank() < 3 || tensor_of(weight, "instance_norm").shape() != Shape{t.shape()[1]} ||
-      tensor_of(bias, "instance_norm").shape() != Shape{t.shape()[1]})
-    throw Error(x.at,
-                fmt::format("instance_norm: x {} with weight {} and bias {}; wanted are x [n, c, ..] with positions, weight and bias [c]",
-                            to_string(t.shape()), to_string(weight.tensor().shape()), to_string(bias.tensor().shape())));
-  return group_norm(x, std::max<int64_t>(1, t.shape()[1]), weight, bias, eps);
-}
-
 Tensor outer(Operand a, Operand b) {
   const Tensor &s = tensor_of(a, "outer"), &t = tensor_of(b, "outer");
   if (s.rank() != 1 || t.rank() != 1)

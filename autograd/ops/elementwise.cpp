@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "autograd/ops/partial.h"
+#include "autograd/ops/pass.h"
 #include "autograd/ops/rule.h"
 #include "autograd/tensor/create.h"
 
@@ -210,6 +211,24 @@ Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op
 #undef SG_BINARY
 #undef SG_COMPARE
 #undef SG_SELECT
+
+Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_list<const Tensor*> operands, const Shape& shape) {
+  std::vector<Access> inputs;
+  for (const Tensor* x : operands) inputs.push_back(access(*x, shape));
+  const Tensor& model = **operands.begin();
+  Tensor y = allocate(at, shape, model.dtype(), model.device());
+  const Program program{model.dtype(),
+                        static_cast<int>(inputs.size()),
+                        static_cast<int>(builder.immediates.size()),
+                        builder.immediates.data(),
+                        static_cast<int>(builder.code.size()),
+                        builder.code.data(),
+                        1,
+                        &builder.result};
+  const Access output{y.bytes(), y.dtype(), y.strides()};
+  y.backend().elementwise(program, shape, inputs.data(), &output);
+  return y;
+}
 
 Tensor accumulate(Tensor a, const Tensor& b) {
   if (mode.recording || !a.sole_owner() || !a.is_contiguous() || a.tracked() || a.shape() != b.shape()) return add(a, b);

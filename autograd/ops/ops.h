@@ -182,7 +182,7 @@ enum class Interpolation : uint8_t { nearest, linear };
 /// centre of y_i lies at (i + 1/2) / scale - 1/2, constant beyond the outermost; over two axes this is bilinear.
 Tensor upsample(Operand x, const PerAxis& scale, Interpolation between = Interpolation::nearest);
 
-// ---- compositions: composite.cpp ---------------------------------------------------------------------------------------------------
+// ---- compositions: composite.cpp; norms: norm.cpp ----------------------------------------------------------------------------------
 /// x where lo <= x <= hi, else the bound; gradient 1 inside and on the bounds.
 Tensor clamp(Operand x, double lo, double hi);
 /// x for x > 0, else slope x.

@@ -54,7 +54,7 @@ void score_net(const Field& test, const Named& in, Values& values) {
   };
   const nn::ConvScore net(conv("w_in", "b_in", 1), nn::Linear(in.at("w_f"), in.at("b_f")), conv("w_d", "b_d", 2), conv("w_o", "b_o", 1));
   const Tensor x = in.at("x"), eps = test["eps_noise"].tensor(), sigma = test["sigma"].tensor();
-  const Tensor s = net(x + sigma * eps, in.at("c"), sigma);
+  const Tensor s = net(x + sigma * eps, sigma, in.at("c"));
   const Tensor loss = mean(square(sigma) * losses::dsm(flatten(s, 1), flatten(eps, 1), sigma));
   values.add("score", s);
   values.add("loss", loss);

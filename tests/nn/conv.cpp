@@ -87,9 +87,9 @@ TEST_CASE("a residual block adds what it learns to its input, through a projecti
 TEST_CASE("a convolutional score network keeps extents, odd ones too, and reaches all its parameters") {
   const nn::ConvScore net(2, 4, 3, Key(1), f64);
   const Tensor x = normal({2, 2, 5, 7}, Key(2), f64), c = normal({2, 3}, Key(3), f64), sigma = from({0.5, 2}, f64);
-  CHECK(net(x, c, sigma).shape() == x.shape());
-  check_parameters(net, [&] { return net(x, c, sigma); });
+  CHECK(net(x, sigma, c).shape() == x.shape());
+  check_parameters(net, [&] { return net(x, sigma, c); });
   // sigma divides, image by image
-  const Tensor once = net(x, c, scalar(1, f64)), each = net(x, c, sigma);
+  const Tensor once = net(x, scalar(1, f64), c), each = net(x, sigma, c);
   CHECK(apart(each * reshape(sigma, {2, 1, 1, 1}), once) < 1e-15);
 }

@@ -128,6 +128,10 @@ std::vector<Case> cases() {
       {"convolution",  // part `weight`
        [](const Tensors& v) { return grad(sum(exp(conv1d(v[0], v[1]))), v[1], {.create_graph = true}); },
        {draw({2, 2, 4}), draw({1, 2, 2}, -1, 1, 3)}},
+      {"normalise", [](const Tensors& v) { return layer_norm(v[0], v[1], v[2]); }, {cube, draw({4}, 0.5, 2, 3), draw({4}, -1, 1, 4)}},
+      {"normalise",
+       [](const Tensors& v) { return group_norm(v[0], 2, v[1], v[2], 0.1); },
+       {draw({2, 4, 3}, -2, 2, 2), draw({4}, 0.5, 2, 3), draw({4}, -1, 1, 4)}},
       {"cholesky", [](const Tensors& v) { return cholesky(positive(v[0])); }, {regular(3, 1)}},
       {"solve", [](const Tensors& v) { return solve(v[0], v[1]); }, {regular(3, 1), draw({3, 2})}},
       {"solve", [](const Tensors& v) { return inverse(v[0]); }, {regular(3, 2)}},
