@@ -1,22 +1,13 @@
 // nn_blocks: a residual, an attention and a small U-shaped block, forward and to second order.
 #include "losses/score_matching.h"
 #include "nn/attention.h"
-#include "nn/conv_score.h"
-#include "nn/residual.h"
+#include "nn/unet.h"
 #include "tests/conformance/derivatives.h"
 #include "tests/conformance/expectation.h"
 #include "tests/conformance/kinds.h"
 
 namespace conformance {
 namespace {
-
-// x [N, C, H, W]: group norm, attention among the pixels in each head, projection, residual.
-Tensor attention(const Named& in, int64_t groups, int64_t heads, double eps) {
-  const Tensor& x = in.at("x");
-  const nn::MultiHeadAttention among(nn::Linear(in.at("wqkv"), in.at("bqkv")), nn::Linear(in.at("wo"), in.at("bo")), heads);
-  const Tensor tokens = transpose(flatten(nn::GroupNorm(groups, in.at("g"), in.at("be"), eps)(x), 2));  // [N, HW, C]
-  return x + reshape(transpose(among(tokens)), x.shape());
-}
 
 // x + conv2(silu(norm2(conv1(silu(norm1 x)) + time)))
 Tensor residual(const Named& in, const Tensor& t, int64_t groups, double eps) {
@@ -75,7 +66,10 @@ void nn_blocks(const Field& test, Values& values) {
     differentiate(test, in, residual(in, in.at("temb"), test["groups"].integer(), test["eps"].number()), values);
   } else if (kind == "attnblock") {
     require(inputs, {"x", "g", "be", "wqkv", "bqkv", "wo", "bo"});
-    differentiate(test, in, attention(in, test["groups"].integer(), test["heads"].integer(), test["eps"].number()), values);
+    const nn::AttentionBlock block(
+        nn::GroupNorm(test["groups"].integer(), in.at("g"), in.at("be"), test["eps"].number()),
+        nn::MultiHeadAttention(nn::Linear(in.at("wqkv"), in.at("bqkv")), nn::Linear(in.at("wo"), in.at("bo")), test["heads"].integer()));
+    differentiate(test, in, block(in.at("x")), values);
   } else {
     test["kind"].malformed("no block is called \"" + kind + "\"");
   }
