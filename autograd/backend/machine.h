@@ -13,9 +13,9 @@ void set_default_device(Device device, Where at = Where::here());
 
 /// Bytes that tensors and running kernels hold on a device: `live` now, `peak` at most since reset_peak_memory(), and `pooled`, which are
 /// free and kept for reuse. Throws Error for a device that is not there.
-MemoryUse memory(Device device = cpu, Where at = Where::here());
+MemoryUse memory(Device device = default_device(), Where at = Where::here());
 /// Lets the next peak be counted from what is live now.
-void reset_peak_memory(Device device = cpu, Where at = Where::here());
+void reset_peak_memory(Device device = default_device(), Where at = Where::here());
 
 /// How many threads the CPU's kernels use when this thread calls them; 1 without OpenMP. Results do not depend on it.
 int threads();

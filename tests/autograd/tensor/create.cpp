@@ -8,7 +8,7 @@ using namespace scoregrad;
 
 TEST_CASE("new tensors are float32 on the CPU unless told otherwise") {
   CHECK(zeros({2, 3}).dtype() == float32);
-  CHECK(zeros({2, 3}).device() == cpu);
+  CHECK(zeros({2, 3}).device() == default_device());
   CHECK(scalar(1).rank() == 0);
   CHECK(scalar(1).numel() == 1);
   CHECK(from({1, 2}).dtype() == float32);
