@@ -198,7 +198,7 @@ void body(Experiment& e) {
   e.expect_above("MALA from a box: lower end", w_mala.low, 0.3);
   e.expect_near("Langevin from the left mode", w_trapped.share, 0, 0.001);
   e.expect_above("R-hat of chains started apart", hat, 1.5);
-  e.expect_below("R-hat of chains that share a mode, though the weight is wrong", hat_one, 1.1);
+  e.expect_below("R-hat of chains that share a mode, though the weight is wrong", hat_one, e.quick() ? 1.25 : 1.1);
   e.expect_above("MALA's acceptance, which looks fine", mean(metropolis.acceptance).item(), 0.95);
   e.expect(std::abs(mala_judged[0]) < 4,
            fmt::format("the Stein discrepancy of MALA's wrong weights: {:.2f} standard errors, expected within 4", mala_judged[0]));

@@ -20,7 +20,7 @@ struct Ode {
   int64_t most = 100000;                    ///< dormand_prince: steps between two given times before it gives up with an Error
 };
 
-/// Carries y through successive times and remembers what the next stretch can use: the size of the steps and the last slope.
+/// Carries y through successive times and remembers the size of its steps.
 class Integrator {
  public:
   Integrator(Slope slope, const Ode& ode, Where at = Where::here()) : slope_(std::move(slope)), ode_(ode), at_(at) {}

@@ -86,6 +86,16 @@ TEST_CASE("Metropolis' correction accepts on a standard normal as often as two a
   }
 }
 
+TEST_CASE("on a standard normal each proposal is judged by exp(-(e/8)(y^2 - x^2))") {
+  const double e = 1.7;
+  const Gaussian standard = Gaussian::standard(1, f64);
+  const Tensor x = normal({500, 1}, Key(1), f64), z = normal({500, 1}, Key(2).fold(0), f64), y = (1 - e / 2) * x + std::sqrt(e) * z;
+  const Tensor u = uniform({500}, Key(2).fold(0).fold("accept"), f64), yes = log(u) < select(-(e / 8) * (square(y) - square(x)), 1, 0);
+  const Samples got = mala([&](const Tensor& at) { return standard.evaluate(at); }, x, {e, 1}, Key(2));
+  CHECK(apart(got.x, where(unsqueeze(yes, 1), y, x)) < 1e-14);
+  CHECK(apart(got.acceptance, yes.to(float64)) == 0);
+}
+
 TEST_CASE("a proposal into a place without density is refused") {
   // Uniform on (-1, 1), whose log density is -inf outside and whose score is undefined there.
   const auto law = [](const Tensor& x) {
