@@ -324,10 +324,10 @@ Population posterior_centred(const Population& p, const ConditionalScore& s, dou
   out.others = [=](const NoisedBatch& rows, int64_t k, const Key& key) -> Candidates {
     const CallerScope scope(at);
     const Tensor a = rows.level.alpha.like(rows.xt), sigma = rows.level.sigma.like(rows.xt);
-    // Any centre gives the right answer, so it is held fixed.
-    const Tensor centre = ((rows.xt + square(sigma) * s(rows.xt, rows.c)) / a).detach();
+    // Any centre gives the right answer. One that moves with x_t keeps the weights as they are when x_t moves: far less scatter in gradients.
+    const Tensor centre = (rows.xt + square(sigma) * s(rows.xt, rows.c)) / a;
     const Tensor z = normal({rows.count(), k, rows.xt.extent(1)}, key, like(centre));
-    const Tensor x = unsqueeze(centre, 1) + (width * sigma / a).detach() * z;
+    const Tensor x = unsqueeze(centre, 1) + width * sigma / a * z;
     return {x, p.log_density(rows, x) + 0.5 * sum(square(z), {-1})};
   };
   return out;

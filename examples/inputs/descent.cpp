@@ -1,0 +1,58 @@
+#include "examples/inputs/descent.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "autograd/graph/gradient.h"
+
+namespace scoregrad::inputs {
+
+double Course::first_above(double bound) const {
+  for (size_t i = 0; i < measured.size(); ++i)
+    if (measured[i] > bound) return step[i];
+  return static_cast<double>(measured.size());
+}
+
+Course descend(const Objective& objective, const Tensors& parameters, double rate, int64_t steps, const std::function<double()>& measure,
+               const Key& key) {
+  Course out;
+  const auto start = std::chrono::steady_clock::now();
+  for (int64_t i = 0; i < steps; ++i) {
+    const Key now = key.fold(i);
+    if (objective.prepare) objective.prepare(now.fold("prepare"));
+    const Tensors g = grad(objective.loss(now), parameters, {.allow_unused = true});
+    {
+      const NoGrad guard;
+      for (size_t k = 0; k < parameters.size(); ++k) add_(parameters[k], -rate * g[k]);
+    }
+    out.step.push_back(static_cast<double>(i + 1));
+    out.measured.push_back(measure());
+  }
+  out.milliseconds =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(steps);
+  const size_t from = out.measured.size() * 4 / 5;
+  for (size_t i = from; i < out.measured.size(); ++i) out.final += out.measured[i] / static_cast<double>(out.measured.size() - from);
+  return out;
+}
+
+std::vector<double> gradient(const Objective& objective, const Tensors& parameters, int batches, const Key& key) {
+  std::vector<double> total;
+  for (int b = 0; b < batches; ++b) {
+    if (objective.prepare) objective.prepare(key.fold("prepare").fold(b));
+    size_t i = 0;
+    for (const Tensor& g : grad(objective.loss(key.fold(b)), parameters, {.allow_unused = true}))
+      for (double x : g.to_vector<double>()) {
+        if (total.size() <= i) total.push_back(0);
+        total[i++] += x / batches;
+      }
+  }
+  return total;
+}
+
+double cosine(const std::vector<double>& a, const std::vector<double>& b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) ab += a[i] * b[i], aa += a[i] * a[i], bb += b[i] * b[i];
+  return ab / std::sqrt(aa * bb);
+}
+
+}  // namespace scoregrad::inputs
