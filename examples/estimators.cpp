@@ -110,7 +110,7 @@ void dimensions(Experiment& e, int64_t rows) {
   time.alt = "Lines over the dimension.";
   time.y_label = "µs";
   double critic_error = 0, in_error = 0;
-  for (int64_t d : {1, 4, 16, 64}) {
+  for (int64_t d : e.quick() ? std::vector<int64_t>{1, 64} : std::vector<int64_t>{1, 4, 16, 64}) {
     const Problem problem = gaussian(d, 0.5, e.options());
     report::Table table = table_of(problem);
     size_t i = 0;
@@ -136,7 +136,7 @@ void dimensions(Experiment& e, int64_t rows) {
 }
 
 void body(Experiment& e) {
-  const int64_t rows = e.size(4000, 100000);
+  const int64_t rows = e.size(3000, 60000);
   e.text(
       "C2 = E ½|s*|² is what the denoising loss lacks. Each row of a batch gives one value of an estimator; its mean should be C2 and the "
       "mean of its derivative C2's. Bias is what remains of it after very many rows, variance what one row scatters; others are the "
@@ -150,23 +150,23 @@ void body(Experiment& e) {
   study(e, mixture(2, 0.7, e.options()), "mixture-2", rows);
   study(e, encoder(128, 0.7, e.options()), "encoder", rows);
   e.heading("How fast the biases fall");
-  rates(e, e.size(40000, 400000));
+  rates(e, e.size(20000, 400000));
   e.heading("How fast the levels decay");
   report::Table decays{.head = {"problem", "theory, others from p", "measured", "measured near x_t"}, .rows = {}};
   for (double sigma : {0.5, 1.0}) {
     using namespace losses::estimate_c2;
     const Problem problem = gaussian(1, sigma, e.options());
     const Multilevel fresh{.own = false};
-    const double from_p = decay_of(level_moments(problem.p, fresh, 7, e.size(3000, 40000), e.key("decay")));
+    const double from_p = decay_of(level_moments(problem.p, fresh, 7, e.size(2000, 30000), e.key("decay")));
     const double near =
-        decay_of(level_moments(losses::posterior_centred(problem.p, problem.exact), fresh, 7, e.size(1000, 10000), e.key("decay")));
+        decay_of(level_moments(losses::posterior_centred(problem.p, problem.exact), fresh, 7, e.size(800, 8000), e.key("decay")));
     decays.rows.push_back({problem.name, number(prior_decay(sigma, 1)), number(from_p, 3), number(near, 3)});
     e.expect_above("near x_t the variance of the levels decays like 2^-2l", near, 1.6);
     e.expect_below("with others from p more slowly", from_p, near);
   }
   e.table("decay", decays);
   e.heading("From one dimension to sixty-four");
-  dimensions(e, e.size(1000, 10000));
+  dimensions(e, e.size(500, 4000));
 }
 
 }  // namespace
