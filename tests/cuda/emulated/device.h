@@ -1,0 +1,52 @@
+// What the parts of the emulated device share: its stream of work, its memory, its blocks of threads.
+#pragma once
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "cuda_runtime.h"
+
+namespace emulated {
+
+/// Held by whoever enqueues or waits: the device does one thing at a time.
+std::recursive_mutex& mutex();
+/// Work is done when somebody waits for it, as on a real device: what a kernel or a copy reads must stay until then.
+void enqueue(std::function<void()> work);
+/// Does what was enqueued up to `ticket`, all of it without one.
+void finish(int64_t ticket = INT64_MAX);
+/// The ticket of what was enqueued last.
+int64_t last_ticket();
+
+/// Says so on stderr and makes every later call fail, as an error in a kernel does.
+void break_down(cudaError_t status, const std::string& reason);
+/// What broke the device, or success.
+cudaError_t broken();
+/// Notes the status for cudaGetLastError and returns it.
+cudaError_t result(cudaError_t status);
+/// An unsigned number from the environment.
+unsigned long long setting(const char* variable, unsigned long long otherwise);
+
+/// Whether [data, data + bytes) lies in one allocation of the device.
+bool on_device(const void* data, size_t bytes);
+/// Whether an address is one that could be the device's.
+bool looks_like_device(const void* data);
+/// While one lives the device's memory can be read and written; the host itself may not.
+class Access {
+ public:
+  Access();
+  ~Access();
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
+};
+/// Looks at the zones around every allocation and breaks down, naming `who`, where one was overwritten.
+void check_zones(const std::string& who);
+
+struct Launch {
+  const Call* call;
+  const void* kernel;
+  dim3 grid, block;
+};
+/// Runs every block; "" or what went wrong at a barrier.
+std::string run(const Launch& launch);
+
+}  // namespace emulated
