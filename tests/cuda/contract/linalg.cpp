@@ -81,6 +81,37 @@ TEST_CASE("factorisations agree with the CPU's to rounding") {
       }
 }
 
+TEST_CASE("symmetric eigenvalues and vectors agree with the CPU's to rounding, signs included") {
+  if (!gpu()) return;
+  Dice dice(63);
+  for (DType type : {float32, float64})
+    for (const Shape& batch : {Shape{}, Shape{5}, Shape{2, 2}, Shape{0}})
+      for (int64_t n : {0, 1, 2, 5, 20}) {
+        // Eigenvalues near 1, 2, 3, ... n, so that the vectors are well determined; what lies above the diagonal is not read.
+        Twin a(dice, type, joined(batch, n, n), Layout::contiguous, {-0.05, 0.05, false});
+        const int r = batch.rank;
+        for_each_index(a.shape(), [&](const Dims& i) {
+          if (i[r] == i[r + 1]) a.set(i, a.at(i) + static_cast<double>((i[r] * 7 + 3) % n));
+          if (i[r] < i[r + 1]) a.set(i, 1e30);
+        });
+        a.upload();
+        Shape lines = batch;
+        lines.push_back(n);
+        const Twin values(dice, type, lines, Layout::contiguous), vectors(dice, type, a.shape(), Layout::contiguous);
+        on_both([&](const Backend& b, Side side) { b.symeig(Where::here(), values.on(side), vectors.on(side), a.on(side)); });
+        require_close(values, 10 * n);
+        require_close(vectors, 10 * n);
+      }
+  Twin bad(dice, float64, {2, 3, 3}, Layout::contiguous);
+  bad.set({1, 2, 0}, double(NAN));
+  bad.upload();
+  const Twin values(dice, float64, {2, 3}, Layout::contiguous), vectors(dice, float64, {2, 3, 3}, Layout::contiguous);
+  const Where at = Where::here();
+  const auto [ours, theirs] = messages([&](const Backend& b, Side side) { b.symeig(at, values.on(side), vectors.on(side), bad.on(side)); });
+  CHECK(!ours.empty());
+  CHECK(theirs.find("symeig: matrix 1 of batch [2]") != std::string::npos);
+}
+
 TEST_CASE("a matrix that cannot be factored is the CPU's error, with the batch entry") {
   if (!gpu()) return;
   Dice dice(62);

@@ -106,8 +106,7 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int options, const char* c
   for (const auto& [name, text] : program->headers) write(at / name, text);
   write(source, includes + ("#line 1 \"" + program->name + "\"\n") + program->text + binders(program->text));
   // Nothing of the system's is found, as by the real one, and contraction is the default that the option must switch off.
-  const std::string command = std::string(SCOREGRAD_EMULATED_CXX) +
-                              " -std=c++17 -shared -fPIC -O1 -w -nostdinc -nostdinc++ -fno-rtti" +
+  const std::string command = std::string(SCOREGRAD_EMULATED_CXX) + " -std=c++17 -shared -fPIC -O1 -w -nostdinc -nostdinc++ -fno-rtti" +
                               " -fno-exceptions -fno-math-errno -ffp-contract=" + (separate ? "off" : "fast") +
                               " -fsanitize=alignment,bounds -fsanitize-undefined-trap-on-error -D__CUDACC__ -D__CUDACC_RTC__" +
                               " -D__CUDA_ARCH__=900 -I" + at.string() + " -I" + SCOREGRAD_EMULATED_TOOLKIT + " " + source.string() +

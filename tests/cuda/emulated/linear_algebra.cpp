@@ -146,6 +146,20 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t on_a, cubla
     each(1, [=](int) { *info = LAPACKE_##l##getrf_work(LAPACK_COL_MAJOR, m, n, a, lda, pivots); });                                       \
     return CUSOLVER_STATUS_SUCCESS;                                                                                                       \
   }                                                                                                                                       \
+  cusolverStatus_t cusolverDn##L##syevd_bufferSize(cusolverDnHandle_t, cusolverEigMode_t, cublasFillMode_t, int n, const T*, int lda,     \
+                                                   const T*, int* length) {                                                               \
+    *length = n + 1;                                                                                                                      \
+    return lda < std::max(1, n) ? CUSOLVER_STATUS_INVALID_VALUE : CUSOLVER_STATUS_SUCCESS;                                                \
+  }                                                                                                                                       \
+  cusolverStatus_t cusolverDn##L##syevd(cusolverDnHandle_t, cusolverEigMode_t mode, cublasFillMode_t fill, int n, T* a, int lda,          \
+                                        T* values, T* workspace, int length, int* info) {                                                 \
+    if (lda < std::max(1, n) || !on_device(workspace, static_cast<size_t>(length) * sizeof(T)) || length < n + 1)                         \
+      return CUSOLVER_STATUS_INVALID_VALUE;                                                                                               \
+    each(1, [=](int) {                                                                                                                    \
+      *info = LAPACKE_##l##syevd(LAPACK_COL_MAJOR, mode == CUSOLVER_EIG_MODE_VECTOR ? 'V' : 'N', letter(fill), n, a, lda, values);        \
+    });                                                                                                                                   \
+    return CUSOLVER_STATUS_SUCCESS;                                                                                                       \
+  }                                                                                                                                       \
   cusolverStatus_t cusolverDn##L##getrs(cusolverDnHandle_t, cublasOperation_t on_a, int n, int m, const T* a, int lda, const int* pivots, \
                                         T* b, int ldb, int* info) {                                                                       \
     if (lda < std::max(1, n) || ldb < std::max(1, n)) return CUSOLVER_STATUS_INVALID_VALUE;                                               \

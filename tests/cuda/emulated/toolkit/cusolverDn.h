@@ -3,6 +3,7 @@
 #include "cublas_v2.h"
 
 enum cusolverStatus_t { CUSOLVER_STATUS_SUCCESS = 0, CUSOLVER_STATUS_INVALID_VALUE = 3 };
+enum cusolverEigMode_t { CUSOLVER_EIG_MODE_NOVECTOR, CUSOLVER_EIG_MODE_VECTOR };
 struct cusolverDnContext;
 using cusolverDnHandle_t = cusolverDnContext*;
 
@@ -18,6 +19,10 @@ cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t str
                                                     int batches);                                                                       \
   cusolverStatus_t cusolverDn##letter##getrf_bufferSize(cusolverDnHandle_t, int m, int n, T* a, int lda, int* length);                  \
   cusolverStatus_t cusolverDn##letter##getrf(cusolverDnHandle_t, int m, int n, T* a, int lda, T* workspace, int* pivots, int* info);    \
+  cusolverStatus_t cusolverDn##letter##syevd_bufferSize(cusolverDnHandle_t, cusolverEigMode_t mode, cublasFillMode_t fill, int n,       \
+                                                        const T* a, int lda, const T* values, int* length);                             \
+  cusolverStatus_t cusolverDn##letter##syevd(cusolverDnHandle_t, cusolverEigMode_t mode, cublasFillMode_t fill, int n, T* a, int lda,   \
+                                             T* values, T* workspace, int length, int* info);                                           \
   cusolverStatus_t cusolverDn##letter##getrs(cusolverDnHandle_t, cublasOperation_t on_a, int n, int m, const T* a, int lda,             \
                                              const int* pivots, T* b, int ldb, int* info);
 SG_FUNCTIONS(float, S)
