@@ -78,13 +78,17 @@ TEST_CASE("threads may use the device at the same time") {
   for (size_t t = 0; t < said.size(); ++t)
     team.emplace_back([&, t] {
       Dice dice(90 + t);
-      for (int n = 0; n < 20 && said[t].empty(); ++n) {
-        const Twin in(dice, float64, {64, 50}), sums(dice, float64, {64, 1}), copy(dice, float32, {64, 50});
-        on_both([&](const Backend& b, Side side) {
-          b.reduce(Reduction::sum, sums.on(side), in.on(side), {1});
-          b.copy(copy.on(side), in.on(side));
-        });
-        said[t] = sums.difference() + copy.difference();
+      try {
+        for (int n = 0; n < 20 && said[t].empty(); ++n) {
+          const Twin in(dice, float64, {64, 50}), sums(dice, float64, {64, 1}), copy(dice, float32, {64, 50});
+          on_both([&](const Backend& b, Side side) {
+            b.reduce(Reduction::sum, sums.on(side), in.on(side), {1});
+            b.copy(copy.on(side), in.on(side));
+          });
+          said[t] = sums.difference() + copy.difference();
+        }
+      } catch (const Error& e) {
+        said[t] = e.what();
       }
     });
   for (std::thread& t : team) t.join();

@@ -11,6 +11,8 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -346,3 +348,26 @@ std::string run(const Launch& launch) {
 }
 
 }  // namespace emulated
+
+// What the compiler calls where an address is misaligned or an index beyond its array: each passes a description that begins with the
+// place.
+namespace {
+
+struct Place {
+  const char* file;
+  unsigned line, column;
+};
+[[noreturn]] void stop(const char* what, const Place* place) {
+  std::fprintf(stderr, "emulated GPU: %s:%u:%u: %s, block %u,%u,%u thread %u,%u,%u\n", place->file, place->line, place->column, what,
+               blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
+  std::abort();
+}
+
+}  // namespace
+
+#pragma GCC visibility push(default)
+extern "C" {
+void __ubsan_handle_type_mismatch_v1_abort(const Place* place, void*) { stop("misaligned address", place); }
+void __ubsan_handle_out_of_bounds_abort(const Place* place, void*) { stop("index out of bounds", place); }
+}
+#pragma GCC visibility pop

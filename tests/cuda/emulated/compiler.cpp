@@ -2,10 +2,10 @@
 // so that caches in memory and on disk hold and check what they would hold and check on a GPU.
 #include <dlfcn.h>
 #include <elf.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -61,6 +61,11 @@ std::string binders(const std::string& text) {
   return out + "\n";
 }
 
+std::string temporary(const char* name) {
+  const char* parent = std::getenv("TMPDIR");
+  return std::string(parent && *parent ? parent : "/tmp") + name;
+}
+
 std::string own_path() {
   Dl_info self;
   dladdr(reinterpret_cast<const void*>(&cuModuleLoadData), &self);
@@ -99,8 +104,7 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int options, const char* c
     separate = separate || option == "--fmad=false" || option == "-fmad=false";
     if (option.empty() || option[0] != '-') return NVRTC_ERROR_INVALID_OPTION;
   }
-  const char* parent = std::getenv("TMPDIR");
-  std::string folder = std::string(parent && *parent ? parent : "/tmp") + "/emulated-XXXXXX";
+  std::string folder = temporary("/emulated-XXXXXX");
   if (!mkdtemp(folder.data())) return NVRTC_ERROR_INVALID_INPUT;
   const fs::path at = folder, source = at / "program.cpp", library = at / "program.so", log = at / "log";
   for (const auto& [name, text] : program->headers) write(at / name, text);
@@ -108,7 +112,7 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int options, const char* c
   // Nothing of the system's is found, as by the real one, and contraction is the default that the option must switch off.
   const std::string command = std::string(SCOREGRAD_EMULATED_CXX) + " -std=c++17 -shared -fPIC -O1 -w -nostdinc -nostdinc++ -fno-rtti" +
                               " -fno-exceptions -fno-math-errno -ffp-contract=" + (separate ? "off" : "fast") +
-                              " -fsanitize=alignment,bounds -fsanitize-undefined-trap-on-error -D__CUDACC__ -D__CUDACC_RTC__" +
+                              " -fsanitize=alignment,bounds -fno-sanitize-recover -D__CUDACC__ -D__CUDACC_RTC__" +
                               " -D__CUDA_ARCH__=900 -I" + at.string() + " -I" + SCOREGRAD_EMULATED_TOOLKIT + " " + source.string() +
                               " -nostdlib " + own_path() + " -o " + library.string() + " >" + log.string() + " 2>&1";
   const int status = std::system(command.c_str());
@@ -143,10 +147,13 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
   std::memcpy(&header, image, sizeof header);
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_type != ET_DYN) return CUDA_ERROR_INVALID_IMAGE;
   const size_t bytes = header.e_shoff + size_t{header.e_shentsize} * header.e_shnum;
-  const int file = memfd_create("kernel", MFD_CLOEXEC);
+  // A file of its own name: what was loaded under a name is not loaded again.
+  std::string path = temporary("/kernel-XXXXXX");
+  const int file = mkstemp(path.data());
   if (file < 0 || ::write(file, image, bytes) != static_cast<ssize_t>(bytes)) return CUDA_ERROR_INVALID_IMAGE;
-  void* library = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   close(file);
+  unlink(path.c_str());
   if (!library) {
     std::fprintf(stderr, "emulated GPU: %s\n", dlerror());
     return CUDA_ERROR_INVALID_IMAGE;

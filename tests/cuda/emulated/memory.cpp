@@ -1,13 +1,15 @@
-// The device's memory: one stretch of addresses that the host can touch only while the device works, so that a host function that reads a
-// device pointer faults. Every allocation lies between two zones whose bytes are checked, and begins as bytes of 255, which are NaN.
+// The device's memory: one stretch of addresses. Every allocation lies between two zones whose bytes are checked, and begins as bytes of
+// 255, which are NaN.
 //
 // SCOREGRAD_EMULATED_MEMORY: bytes that there are. SCOREGRAD_EMULATED_ZONES=1: zones are looked at after every kernel, not only at the end
-// of an allocation. SCOREGRAD_EMULATED_PROTECT=0: the host may read device memory (for debuggers).
+// of an allocation. SCOREGRAD_EMULATED_PROTECT=1: a host function that reads or writes device memory faults; two system calls whenever the
+// device works, slow in virtual machines.
 #include <sys/mman.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 
 #include "device.h"
@@ -23,14 +25,15 @@ struct Memory {
   char* base;
   size_t top = 0, used = 0;
   const size_t limit = setting("SCOREGRAD_EMULATED_MEMORY", size_t{4} << 30);
-  const bool protects = setting("SCOREGRAD_EMULATED_PROTECT", 1) != 0;
+  const bool protects = setting("SCOREGRAD_EMULATED_PROTECT", 0) != 0;
   std::map<size_t, size_t> live;  // offset of the data -> bytes
   std::map<size_t, size_t> free;  // offset -> bytes, neighbours joined
   std::map<void*, size_t> pinned;
   int users = 0;
 
   Memory() {
-    base = static_cast<char*>(mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    base = static_cast<char*>(
+        mmap(nullptr, reserved, protects ? PROT_NONE : PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (base == MAP_FAILED) std::perror("emulated device memory"), std::abort();
     madvise(base, reserved, MADV_HUGEPAGE);  // few page-table entries to change
   }
@@ -115,7 +118,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   m.used += size;
   m.live[offset + zone] = bytes;
   const Access access;
-  mprotect(m.base, (m.top + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE);  // `top` may have grown within an access
+  if (m.protects) m.open(true);  // `top` may have grown within an access
   std::memset(m.base + offset, zone_byte, size);
   std::memset(m.base + offset + zone, fresh_byte, bytes);
   *data = m.base + offset + zone;
