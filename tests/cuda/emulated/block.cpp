@@ -20,7 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "device.h"
+#include "tests/cuda/emulated/device.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;

@@ -15,9 +15,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cuda.h"
-#include "device.h"
-#include "nvrtc.h"
+#include <cuda.h>
+#include <nvrtc.h>
+#include "tests/cuda/emulated/device.h"
 
 namespace fs = std::filesystem;
 
@@ -34,7 +34,7 @@ struct CUfunc_st {
 
 namespace {
 
-constexpr const char* includes = "#include \"device_language.h\"\n";
+constexpr const char* includes = "#include <device_language.h>\n";
 
 std::string contents(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);

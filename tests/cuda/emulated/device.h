@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-#include "cuda_runtime.h"
+#include <cuda_runtime.h>
 
 namespace emulated {
 

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <vector>
 
-#include "cuda.h"
-#include "cuda_runtime.h"
-#include "nvrtc.h"
+#include <cuda.h>
+#include <cuda_runtime.h>
+#include <nvrtc.h>
 #include "tests/catch.h"
 
 namespace {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "cusolverDn.h"
-#include "device.h"
+#include <cusolverDn.h>
+#include "tests/cuda/emulated/device.h"
 
 using namespace emulated;
 

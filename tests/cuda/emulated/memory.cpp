@@ -12,7 +12,7 @@
 #include <iterator>
 #include <map>
 
-#include "device.h"
+#include "tests/cuda/emulated/device.h"
 
 namespace emulated {
 

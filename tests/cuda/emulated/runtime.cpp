@@ -7,8 +7,8 @@
 #include <deque>
 #include <memory>
 
-#include "cuda.h"
-#include "device.h"
+#include <cuda.h>
+#include "tests/cuda/emulated/device.h"
 
 struct CUevent_st {
   int64_t ticket = 0;

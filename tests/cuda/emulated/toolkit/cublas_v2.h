@@ -1,6 +1,6 @@
 // cuBLAS as far as this project uses it, by CBLAS and LAPACKE.
 #pragma once
-#include "cuda_runtime.h"
+#include <cuda_runtime.h>
 
 enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_NOT_INITIALIZED = 1, CUBLAS_STATUS_INVALID_VALUE = 7 };
 enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T, CUBLAS_OP_C };

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "device_language.h"
+#include <device_language.h>
 
 #define CUDART_VERSION 12080
 

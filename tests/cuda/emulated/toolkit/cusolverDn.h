@@ -1,6 +1,6 @@
 // cuSOLVER as far as this project uses it, by LAPACKE.
 #pragma once
-#include "cublas_v2.h"
+#include <cublas_v2.h>
 
 enum cusolverStatus_t { CUSOLVER_STATUS_SUCCESS = 0, CUSOLVER_STATUS_INVALID_VALUE = 3 };
 enum cusolverEigMode_t { CUSOLVER_EIG_MODE_NOVECTOR, CUSOLVER_EIG_MODE_VECTOR };
