@@ -40,7 +40,7 @@ void body(Experiment& e) {
   const Options o = e.options();
   const int64_t n = e.size(1000, 2000), steps = e.size(3000, 20000), every = steps / 30;
   const nn::Preconditioned<nn::NoisyMLP> net{nn::NoisyMLP({.inputs = 2, .hidden = {64, 64}}, e.key("net"), o), 0.7};
-  nn::Adam adam(nn::parameters(net), {.rate = 1e-2});
+  nn::Adam adam(nn::parameters(net), {.rate = 5e-3});
   nn::EMA average(nn::parameters(net), {.decay = e.quick() ? 0.995 : 0.998});
   const Tensor exact = shapes::two_moons(n, e.key("exact"), 0.05, o), start = high * normal({n, 2}, e.key("start"), o);
 
@@ -57,7 +57,7 @@ void body(Experiment& e) {
     const Tensor x = shapes::two_moons(64, now.fold("x"), 0.05, o), eps = normal({64, 2}, now.fold("eps"), o);
     const Tensor sigma = exp(std::log(low) + std::log(high / low) * uniform({64}, now.fold("sigma"), o));
     const Tensor xt = x + unsqueeze(sigma, 1) * eps, loss = mean(square(sigma) * losses::dsm(net(xt, sigma), eps, sigma));
-    adam.step(grad(loss, adam.parameters()));
+    adam.step(nn::clipped(grad(loss, adam.parameters()), 1));
     average.update();
     if ((i + 1) % every != 0) continue;
     plain.step.push_back(static_cast<double>(i + 1));
