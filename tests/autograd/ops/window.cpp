@@ -44,18 +44,20 @@ TEST_CASE("pooling takes the largest element or the mean of each window") {
 
 TEST_CASE("pooling over two axes is pooling over one after the other") {
   const Tensor x = draw({2, 2, 6, 7});
-  const auto rows = [](const Tensor& t) { return reshape(t, {2, -1, t.extent(3)}); };
-  const auto columns = [&](const Tensor& t) { return rows(contiguous(transpose(t))); };
-  for (const auto& [kernel, o] : std::vector<std::pair<PerAxis, PoolOptions>>{{{2, 3}, {}},
-                                                                              {{3, 2}, {.stride = {1, 2}}},
-                                                                              {{3, 3}, {.stride = 2, .padding = 1}},
-                                                                              {{2, 2}, {.stride = {3, 1}, .padding = {1, 0}}}}) {
+  const auto lines = [](const Tensor& t) { return reshape(t, {2, -1, t.extent(3)}); };
+  const auto columns = [&](const Tensor& t) { return lines(contiguous(transpose(t))); };
+  for (const auto& setting : std::vector<std::pair<PerAxis, PoolOptions>>{{{2, 3}, {}},
+                                                                          {{3, 2}, {.stride = {1, 2}}},
+                                                                          {{3, 3}, {.stride = 2, .padding = 1}},
+                                                                          {{2, 2}, {.stride = {3, 1}, .padding = {1, 0}}}}) {
+    const PerAxis& kernel = setting.first;
+    const PoolOptions& o = setting.second;
     const auto one = [&](const PoolOptions& all, int axis) {
       const auto pick = [&](const PerAxis& v) { return v.rank == 0 ? PerAxis{} : PerAxis(v[v.rank == 1 ? 0 : axis]); };
       return PoolOptions{.stride = pick(all.stride), .padding = pick(all.padding)};
     };
     const auto twice = [&](auto pool) {
-      const Tensor wide = pool(rows(x), kernel[1], one(o, 1));
+      const Tensor wide = pool(lines(x), kernel[1], one(o, 1));
       const Tensor turned = columns(reshape(wide, {2, 2, 6, wide.extent(2)}));
       const Tensor both = pool(turned, kernel[0], one(o, 0));
       return transpose(reshape(both, {2, 2, wide.extent(2), both.extent(2)}));
