@@ -5,6 +5,7 @@
 namespace scoregrad::nn {
 
 Tensors clipped(const Tensors& grads, double bound, Where at) {
+  if (!(bound > 0)) throw Error(at, fmt::format("clipped: the bound {} is not positive", bound));
   const NoGrad guard;
   if (grads.empty()) return {};
   Tensor square_sum;

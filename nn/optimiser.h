@@ -5,7 +5,7 @@
 
 namespace scoregrad::nn {
 
-/// Gradients scaled so that their joint norm is at most `bound`:  g min(1, bound / |g|).
+/// Gradients scaled so that their joint norm is at most `bound`:  g min(1, bound / |g|). Throws Error unless bound > 0.
 Tensors clipped(const Tensors& grads, double bound, Where at = Where::here());
 
 /// What all optimisers have.

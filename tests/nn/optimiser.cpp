@@ -153,6 +153,7 @@ TEST_CASE("clipping scales the joint norm down to its bound and leaves small and
   CHECK(apart(big[1], from({0.0, 0.8}, f64)) < 1e-15);
   CHECK(nn::clipped({from({0.3}, f64)}, 1)[0].item() == 0.3);
   CHECK(nn::clipped({from({0.0}, f64)}, 1)[0].item() == 0);
+  CHECK_THROWS_AS(nn::clipped({from({1.0}, f64)}, 0), Error);
 }
 
 TEST_CASE("what cannot be trained is refused by name, and gradients that do not fit write nothing") {
