@@ -28,6 +28,7 @@ constexpr Backend table{
     .copy = on_cpu::copy,
     .fill = on_cpu::fill,
     .reduce = on_cpu::reduce,
+    .reduce_program = nullptr,
     .cumsum = on_cpu::cumsum,
     .sort = on_cpu::sort,
     .gather = on_cpu::gather,

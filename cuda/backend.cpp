@@ -67,6 +67,7 @@ constexpr Backend table{
     .copy = Noted<"copy", copy>::run,
     .fill = Noted<"fill", fill>::run,
     .reduce = Noted<"reduce", reduce>::run,
+    .reduce_program = Noted<"reduce", reduce_program>::run,
     .cumsum = Noted<"cumsum", cumsum>::run,
     .sort = Noted<"sort", sort>::run,
     .gather = Noted<"gather", gather>::run,

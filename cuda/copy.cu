@@ -143,8 +143,6 @@ void fill_as(const View& out, U value) {
 void copy(const View& out, const View& in) {
   const int64_t n = numel(out.shape);
   if (n == 0) return;
-  const View* views[] = {&out, &in};
-  const Running running("copy", views, 2);
   const Loop<2> loop = loop_of<2>(out.shape, {&out.strides, &in.strides}, 0);
   const bool whole = loop.extents.rank == 0 || (loop.extents.rank == 1 && loop.stride[0][0] == 1 && loop.stride[1][0] == 1);
   if (out.dtype != in.dtype)
@@ -161,8 +159,6 @@ void copy(const View& out, const View& in) {
 
 void fill(const View& out, Immediate value) {
   if (numel(out.shape) == 0) return;
-  const View* views[] = {&out};
-  const Running running("fill", views, 1);
   switch (out.dtype) {
     case DType::float32:
       return fill_as(out, static_cast<float>(value.f));

@@ -47,7 +47,6 @@ Reach reach_of(const Program& p, const Access* inputs, const Access* outputs, co
 void elementwise(const Program& program, const Shape& shape, const Access* inputs, const Access* outputs) {
   const int64_t elements = numel(shape);
   if (elements == 0) return;
-  const Running running("elementwise", shape);
   const int count = program.inputs + program.outputs;
   std::vector<const Strides*> strides(static_cast<size_t>(count));
   for (int n = 0; n < count; ++n) strides[static_cast<size_t>(n)] = &operand(program, inputs, outputs, n).strides;

@@ -158,29 +158,21 @@ void scatter_checked(const char* op, const View& out, const View& index, const V
 }  // namespace
 
 void gather(Where at, const View& out, const View& in, const View& index, int axis) {
-  const View* views[] = {&out, &in, &index};
-  const Running running("gather", views, 3);
   check_indices(at, "gather", index, in, axis);
   gather_checked("gather", out, in, index, axis);
 }
 
 void scatter_add(Where at, const View& out, const View& index, const View& in, int axis) {
-  const View* views[] = {&out, &index, &in};
-  const Running running("scatter_add", views, 3);
   check_indices(at, "scatter_add", index, out, axis);
   scatter_checked("scatter_add", out, index, in, axis);
 }
 
 void index_select(Where at, const View& out, const View& in, const View& index, int axis) {
-  const View* views[] = {&out, &in, &index};
-  const Running running("index_select", views, 3);
   check_indices(at, "index_select", index, in, axis);
   gather_checked("index_select", out, in, along_axis(index, out.shape, axis), axis);
 }
 
 void index_add(Where at, const View& out, const View& index, const View& in, int axis) {
-  const View* views[] = {&out, &index, &in};
-  const Running running("index_add", views, 3);
   check_indices(at, "index_add", index, out, axis);
   scatter_checked("index_add", out, along_axis(index, in.shape, axis), in, axis);
 }

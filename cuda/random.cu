@@ -83,8 +83,6 @@ __global__ void fold_keys(int64_t* out, KeyWords key, const int64_t* data, int64
 
 void random(Random kind, const View& out, KeyWords key, uint64_t offset) {
   if (numel(out.shape) == 0) return;
-  const View* views[] = {&out};
-  const Running running("random", views, 1);
   if (kind == Random::bits)
     draw_all<int64_t>(kind, out, key, offset);
   else if (out.dtype == DType::float32)
@@ -96,8 +94,6 @@ void random(Random kind, const View& out, KeyWords key, uint64_t offset) {
 void fold(const View& out, KeyWords key, const View& data) {
   const int64_t n = numel(data.shape);
   if (n == 0) return;
-  const View* views[] = {&out, &data};
-  const Running running("fold", views, 2);
   launch("fold", fold_keys, dim3(blocks_for(n, threads)), dim3(threads), 0, static_cast<int64_t*>(out.data), key,
          static_cast<const int64_t*>(data.data), n);
 }

@@ -3,8 +3,6 @@
 //
 // A sum over a float32 chain of one operand reads 4 bytes an element and writes nothing to speak of: 64 M elements are 268 MB, half of what
 // a copy of them moves, and the 16384 results of chunks that a second kernel reads are 64 kB.
-#include "cuda/reduce.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -106,7 +104,7 @@ void combine_table(Reduction kind, DType dtype, const Work& first, Target target
 
 }  // namespace
 
-void reduce_program(Reduction kind, const Program& p, const Shape& shape, const Access* inputs, const View& out, const Axes& axes) {
+void reduce_program(Reduction kind, const View& out, const Program& p, const Shape& shape, const Access* inputs, const Axes& axes) {
   const char* name = kind_names[static_cast<int>(kind)];
   const int64_t outputs = numel(out.shape), elements = outputs == 0 ? 0 : numel(shape) / outputs;
   if (outputs == 0) return;
@@ -118,7 +116,6 @@ void reduce_program(Reduction kind, const Program& p, const Shape& shape, const 
     if (kind == Reduction::prod) return fill(out, {1, 1});
     throw Error({}, fmt::format("{}: no elements along axes {} of shape {}", name, to_string(axes), to_string(shape)));
   }
-  const Running running(name, shape);
   const Plan plan = plan_of(shape, p, inputs, out, axes);
   const Reach reach = reach_of(p, inputs, is_position(kind) ? int64 : dtype, plan);
 
@@ -151,7 +148,7 @@ void reduce_program(Reduction kind, const Program& p, const Shape& shape, const 
 void reduce(Reduction kind, const View& out, const View& in, const Axes& axes) {
   const uint16_t result = 0;
   const Access input{in.data, in.dtype, in.strides};
-  reduce_program(kind, {in.dtype, 1, 0, nullptr, 0, nullptr, 1, &result}, in.shape, &input, out, axes);
+  reduce_program(kind, out, {in.dtype, 1, 0, nullptr, 0, nullptr, 1, &result}, in.shape, &input, axes);
 }
 
 }  // namespace scoregrad::on_cuda

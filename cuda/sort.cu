@@ -137,8 +137,6 @@ void sort_items(const char* op, Item* items, int64_t lines, int64_t padded) {
 
 void sort(const View& values, const View& indices, const View& in, int axis, bool descending) {
   if (numel(in.shape) == 0) return;
-  const View* views[] = {&values, &indices, &in};
-  const Running running("sort", views, 3);
   const int64_t padded = padded_length(in.shape[axis]), lines = numel(in.shape) / in.shape[axis];
   Scratch<Item> items(lines * padded);
   make_items("sort", items.data(), in, axis, descending);

@@ -54,6 +54,8 @@ struct Backend {
   void (*fill)(const View& out, Immediate value);
   void (*reduce)(Reduction kind, const View& out, const View& in,
                  const Axes& axes);  // out: in's shape with `axes` of extent 1; arg*: one axis, int64, first of equals
+  void (*reduce_program)(Reduction kind, const View& out, const Program& program, const Shape& shape, const Access* inputs,
+                         const Axes& axes);  // reduce of a program's one result, which is never stored; null where a device has none
   void (*cumsum)(const View& out, const View& in, int axis);
   void (*sort)(const View& values, const View& indices, const View& in, int axis, bool descending);  // stable, NaN last; indices int64
   void (*gather)(Where at, const View& out, const View& in, const View& index,

@@ -45,8 +45,8 @@ std::string text(const Immediate& v) {
 
 // The first instruction's name says what an elementwise call of the user's does.
 std::string title(const Call& c) {
-  if (c.entry != Entry::elementwise || c.code.empty()) return name_of(c.entry);
-  std::string names;
+  if (c.code.empty()) return name_of(c.entry);
+  std::string names = c.entry == Entry::elementwise ? "" : name_of(c.entry);
   for (const Instr& i : c.code) names += fmt::format("{}{}", names.empty() ? "" : " ", row(i.op).name);
   return names;
 }

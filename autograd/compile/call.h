@@ -50,7 +50,7 @@ struct Call {
   Where at;        // the user's line
   int region = 0;  // what a checkpoint computes again is a region of its own and merges with nothing outside
   std::vector<Place> in = {}, out = {};
-  // elementwise: the program, its registers as in Program
+  // elementwise, and a reduction that has taken in a program: the program, its registers as in Program
   DType dtype = DType::float32;
   std::vector<Immediate> immediates = {};  // fill: the value
   std::vector<Instr> code = {};

@@ -55,7 +55,7 @@ Sequence passed(Sequence s, Pass stage) {
   s = compiled::fold(std::move(s));
   if (stage == Pass::folded) return s;
   s = compiled::fuse(std::move(s));
-  s = compiled::fold(compiled::drop(std::move(s)));
+  s = compiled::absorb(compiled::fold(compiled::drop(std::move(s))));
   if (stage == Pass::fused) return s;
   return compiled::plan(std::move(s));
 }

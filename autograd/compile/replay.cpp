@@ -37,7 +37,7 @@ void Replay::bind(size_t index) {
   const Call& c = sequence_.calls[index];
   Bound& b = bound_[index];
   b.call = &c;
-  const bool elementwise = c.entry == Entry::elementwise;
+  const bool elementwise = c.entry == Entry::elementwise, program = elementwise || !c.code.empty();
   const auto point = [&](void*& data, const Place& p) {
     data = nullptr;
     if (p.buffer < 0) return;
@@ -49,12 +49,12 @@ void Replay::bind(size_t index) {
     else
       moving_[static_cast<size_t>(p.buffer)].push_back({&data, p.offset});
   };
-  const auto fill = [&](const std::vector<Place>& places, std::vector<Access>& accesses, std::vector<View>& views) {
-    accesses.resize(elementwise ? places.size() : 0);
-    views.resize(elementwise ? 0 : places.size());
+  const auto fill = [&](const std::vector<Place>& places, bool as_accesses, std::vector<Access>& accesses, std::vector<View>& views) {
+    accesses.resize(as_accesses ? places.size() : 0);
+    views.resize(as_accesses ? 0 : places.size());
     for (size_t k = 0; k < places.size(); ++k) {
       const Place& p = places[k];
-      if (elementwise) {
+      if (as_accesses) {
         accesses[k].dtype = p.dtype;
         accesses[k].strides = p.strides;
         point(accesses[k].data, p);
@@ -66,9 +66,9 @@ void Replay::bind(size_t index) {
       }
     }
   };
-  fill(c.in, b.in_access, b.in);
-  fill(c.out, b.out_access, b.out);
-  if (elementwise)
+  fill(c.in, program, b.in_access, b.in);
+  fill(c.out, elementwise, b.out_access, b.out);
+  if (program)
     b.program = {c.dtype,
                  static_cast<int>(c.in.size()),
                  static_cast<int>(c.immediates.size()),
@@ -93,6 +93,8 @@ void Replay::make(const Bound& b) const {
     case Entry::fill:
       return on.fill(out[0], c.immediates[0]);
     case Entry::reduce:
+      if (!c.code.empty())
+        return on.reduce_program(static_cast<Reduction>(c.kind), out[0], b.program, c.in[0].shape, b.in_access.data(), c.axes);
       return on.reduce(static_cast<Reduction>(c.kind), out[0], in[0], c.axes);
     case Entry::cumsum:
       return on.cumsum(out[0], in[0], c.axis);

@@ -64,6 +64,20 @@ TEST_CASE("a chain over one shape is one program, broadcasts and numbers include
   CHECK(lines_with(step.show(Pass::fused), "mul add tanh exp mul") == 1);
 }
 
+TEST_CASE("a reduction takes in the chain before it where the device computes both in one pass") {
+  const bool one_pass = ones({1}).backend().reduce_program != nullptr;
+  const CompiledStep step = recorded([](const Tensors& x) { return Tensors{sum(tanh(x[0] * x[1] + 0.5), {1})}; });
+  CHECK(lines_with(step.show(Pass::fused), " = ") == (one_pass ? 1 : 2));
+  CHECK(lines_with(step.show(Pass::fused), "tanh") == 1);
+
+  // Not where somebody else reads the chain's values, or overwrites what it reads before they are summed.
+  const CompiledStep read_twice = recorded([](const Tensors& x) {
+    const Tensor y = tanh(x[0]);
+    return Tensors{sum(y, {1}), cumsum(y, 0)};
+  });
+  CHECK(lines_with(read_twice.show(Pass::fused), " = ") == 3);
+}
+
 TEST_CASE("fusion keeps the order of reads and writes through transposed views") {
   const Tensor state = full({3, 3}, 1);
   auto eager_state = full({3, 3}, 1);
