@@ -115,7 +115,7 @@ TEST_CASE("nothing is recorded and no memory grows unless it is asked for") {
     std::vector<size_t> live;
     const Samples plain = sampler(scaled_score(w), x, Key(3), {.observe = [&](int64_t, const Tensor& y) {
                                     tracked = tracked || y.tracked();
-                                    live.push_back(memory().live);
+                                    live.push_back(memory(default_device()).live);
                                   }});
     CHECK_FALSE((tracked || plain.x.tracked()));
     CHECK(live.back() <= live.at(live.size() > 1 ? 1 : 0) + 1024);

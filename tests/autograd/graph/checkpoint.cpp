@@ -77,12 +77,12 @@ TEST_CASE("a checkpoint keeps its arguments only, and runs f once a sweep") {
 
 TEST_CASE("a checkpoint frees what f made, until it is swept") {
   const Tensor x = draw({1 << 16}).requires_grad();
-  const int64_t before = cpu_backend().memory().live;
+  const int64_t before = backend(default_device()).memory().live;
   const auto f = [](const Tensor& t) { return sin(sin(sin(sin(t)))); };
   const Tensor thin = checkpoint(f, x);
-  const int64_t with = cpu_backend().memory().live - before;
+  const int64_t with = backend(default_device()).memory().live - before;
   const Tensor thick = f(x);
-  const int64_t without = cpu_backend().memory().live - before - with;
+  const int64_t without = backend(default_device()).memory().live - before - with;
   const int64_t bytes = x.numel() * 8;
   CHECK(with < bytes + 4096);
   CHECK(without >= 4 * bytes);

@@ -144,7 +144,7 @@ TEST_CASE("an exception inside a sweep or a scope leaves this thread recording a
 }
 
 TEST_CASE("a graph lives as long as something computed from it, and no longer") {
-  const int64_t before = cpu_backend().memory().live;
+  const int64_t before = backend(default_device()).memory().live;
   {
     const Tensor x = draw({1 << 14}).requires_grad();
     Tensor y = sum(tanh(exp(x)));
@@ -153,7 +153,7 @@ TEST_CASE("a graph lives as long as something computed from it, and no longer") 
     const Tensor second = grad(sum(g * g), x);  // reaches through what y was computed from
     CHECK(second.shape() == x.shape());
   }
-  CHECK(cpu_backend().memory().live == before);
+  CHECK(backend(default_device()).memory().live == before);
 }
 
 TEST_CASE("two threads run independent graphs over shared parameters") {
