@@ -23,7 +23,7 @@ struct Ended {
 // Every objective on one problem from the same start; returns where each ended.
 std::map<std::string, Ended> study(Experiment& e, const std::string& name, const std::function<Problem()>& make, double rate, int64_t steps,
                                    const std::string& caption) {
-  report::Table table{.head = {caption, "distance to ESM's optimum", "C2 a dimension", "cosine with ∇ESM at the start", "ms a step"},
+  report::Table table{.head = {caption, "distance to ESM's optimum", "C2 a dimension", "cosine with ∇ESM at the start", "ms of CPU a step"},
                       .rows = {}};
   report::LineChart norms{.caption = caption + ": C2 a dimension, half the mean square of the true score, by step",
                           .alt = "Lines over the steps: DSM and DSM with the penalty rise to the bound, ESM and corrected ones level off.",

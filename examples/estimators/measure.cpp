@@ -1,7 +1,7 @@
 #include "examples/estimators/measure.h"
 
-#include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "autograd/graph/gradient.h"
 #include "losses/decomposition.h"
@@ -131,14 +131,14 @@ std::vector<Method> methods(const Problem& problem) {
 Measured measure(const Problem& problem, const Method& method, int64_t rows, const Key& key) {
   constexpr int64_t block = 250;
   std::vector<double> values, slopes;
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   for (int64_t b = 0; b < rows / block; ++b) {
     const Key now = key.fold(b);
     const Tensor v = method.estimator(problem.p, problem.p.draw(block, now.fold("rows")), now.fold("inner"));
     slopes.push_back(grad(mean(v), problem.stretch, {.allow_unused = true}).item());
     for (double x : v.detach().to_vector<double>()) values.push_back(x);
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   return {moments(values, problem.c2, 1), moments(slopes, problem.slope, block), 1e6 * seconds / static_cast<double>(values.size())};
 }
 

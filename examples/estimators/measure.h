@@ -37,7 +37,7 @@ struct Moments {
 };
 struct Measured {
   Moments value, slope;
-  double microseconds = 0;  ///< a row, with its gradient
+  double microseconds = 0;  ///< of CPU time a row, with its gradient
 };
 Measured measure(const Problem& problem, const Method& method, int64_t rows, const Key& key);
 

@@ -1,7 +1,7 @@
 #include "examples/inputs/descent.h"
 
-#include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "autograd/graph/gradient.h"
 
@@ -16,7 +16,7 @@ double Course::first_above(double bound) const {
 Course descend(const Objective& objective, const Tensors& parameters, double rate, int64_t steps, const std::function<double()>& measure,
                const Key& key) {
   Course out;
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   for (int64_t i = 0; i < steps; ++i) {
     const Key now = key.fold(i);
     if (objective.prepare) objective.prepare(now.fold("prepare"));
@@ -28,8 +28,7 @@ Course descend(const Objective& objective, const Tensors& parameters, double rat
     out.step.push_back(static_cast<double>(i + 1));
     out.measured.push_back(measure());
   }
-  out.milliseconds =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(steps);
+  out.milliseconds = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / static_cast<double>(steps);
   const size_t from = out.measured.size() * 4 / 5;
   for (size_t i = from; i < out.measured.size(); ++i) out.final += out.measured[i] / static_cast<double>(out.measured.size() - from);
   return out;

@@ -15,7 +15,7 @@ struct Objective {
 struct Course {
   std::vector<double> step, measured;  ///< `measure` after each step
   double final = 0;                    ///< mean of the last fifth
-  double milliseconds = 0;             ///< a step
+  double milliseconds = 0;             ///< of CPU time a step
   /// The first step at which the measure was above `bound`; the last if none was.
   double first_above(double bound) const;
 };
