@@ -34,8 +34,8 @@ struct PlugIn {
 };
 
 /// C3 - DSM of a critic that was trained by DSM on the present law: below C2 by the critic's ESM, an error of second order. By the envelope
-/// theorem the gradient through the samples alone, critic held fixed as a function, is right to the same order; so where c is a parameter
-/// (not an encoder's draw) the critic's own argument c is detached.
+/// theorem the gradient is the one through the samples alone, critic held fixed as a function: right for the exact critic, off in first
+/// order of its error. So where c is a parameter (not an encoder's draw) the critic's own argument c is detached.
 struct Critic {
   ConditionalScore score;
   Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;

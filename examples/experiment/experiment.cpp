@@ -182,7 +182,7 @@ int run_experiment(int count, char** words, Experiment::Plan plan, const std::fu
 std::string number(double x, int digits) { return fmt::format("{:.{}g}", x, digits); }
 
 std::string with_error(double x, double standard_error) {
-  if (!(standard_error > 0)) return number(x, 6);
+  if (!(standard_error > 1e-12 * std::abs(x))) return number(x, 6);
   const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(standard_error))), 0, 12);
   return fmt::format("{:.{}f} ± {:.{}f}", x, decimals, standard_error, decimals);
 }

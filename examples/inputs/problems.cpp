@@ -17,6 +17,7 @@ constexpr int64_t batch = 128;
 // nothing else.
 struct LearningCritic {
   Tensors psi;
+  double rate;
   std::function<Tensor(const Tensors& psi, const Tensor& xt, const Tensor& c)> form;
 
   ConditionalScore score() const {
@@ -33,7 +34,7 @@ struct LearningCritic {
       const Tensor loss = mean(dsm(form(psi, rows.xt.detach(), c), rows.eps, rows.level.sigma));
       const Tensors g = grad(loss, psi);
       const NoGrad guard;
-      for (size_t k = 0; k < psi.size(); ++k) add_(psi[k], -0.15 * g[k]);
+      for (size_t k = 0; k < psi.size(); ++k) add_(psi[k], -rate * g[k]);
     }
   }
 };
@@ -102,8 +103,9 @@ Problem input_law(int64_t d, Options o) {
                       {1, sigma});
   };
   const auto objectives = [=] {
-    const LearningCritic critic{{leaf({d}, 0, o), leaf({d}, 0.3, o)},
-                                [](const Tensors& p, const Tensor& xt, const Tensor&) { return -exp(p[1]) * xt + p[0]; }};
+    const LearningCritic critic{{leaf({d}, 0, o), leaf({d}, 0.3, o)}, 0.15, [](const Tensors& p, const Tensor& xt, const Tensor&) {
+                                  return -exp(p[1]) * xt + p[0];
+                                }};
     return all_objectives([=](const Tensor& xt, const Tensor&) { return -w * (xt - 1); }, known, samples, critic,
                           1 + 0.3 / static_cast<double>(d));
   };
@@ -144,6 +146,7 @@ Problem encoder(int64_t d, Options o) {
   };
   const auto objectives = [=] {
     const LearningCritic critic{{leaf({}, -0.8, o), leaf({}, 0.3, o)},
+                                0.15 / static_cast<double>(d),
                                 [](const Tensors& p, const Tensor& xt, const Tensor& c) { return p[0] * xt + p[1] * c; }};
     return all_objectives([](const Tensor& xt, const Tensor& c) { return -0.6 * xt + 0.4 * c; }, known, samples, critic,
                           1 + 0.3 / static_cast<double>(d));
