@@ -2,6 +2,10 @@
 //   flat: every operand is contiguous or one element; a thread moves 16 bytes of each;
 //   rows: operands are contiguous or repeated along the innermost dimension only; 16 bytes as well, offsets computed once for them;
 //   any:  element by element.
+// A float32 chain of one operand moves 8 bytes an element. In the time in which an H100 copies 8 bytes it starts some 90 instructions
+// (132 processors of 128 lanes at 1.75 GHz against 2.7 TB/s); in PTX exp has 36, tanh 46 and sigmoid 50, besides the division. So a chain
+// with up to two of these is bound by memory, one with four by arithmetic, at about half the bandwidth.
+//
 // A call's shape, strides and constants are arguments of the kernel, so a program is compiled at most once for each way and for the choice
 // of operands that are repeated.
 #include <vector>
