@@ -31,7 +31,7 @@ const Backend& backend(Device device, Where at) {
 
 bool available(Device device, std::string* missing) {
   try {
-    backend(device);
+    backend(device, {});
     return true;
   } catch (const Error& error) {
     if (missing) *missing = error.what();
