@@ -28,8 +28,9 @@ if [[ -n $packages ]]; then
     "-DCMAKE_EXE_LINKER_FLAGS=-Wl,-rpath-link,$libraries:$libraries/openblas-pthread")
   export LD_LIBRARY_PATH=$libraries:$libraries/openblas-pthread:${LD_LIBRARY_PATH:-}
 fi
-# SCOREGRAD_LOG: one line on what the device is. Each compiler's cache of kernels starts empty, so that what is measured is what a user sees.
+# One line on what the device is; a cache of kernels of its own, which starts empty.
 export SCOREGRAD_LOG=1 XDG_CACHE_HOME=$build/cache
+rm -rf "$XDG_CACHE_HOME"
 
 # step NAME LIMIT LOG COMMAND...: runs it for at most LIMIT seconds, what is left of the whole if that is less, with its output in LOG.
 step() {
@@ -67,7 +68,7 @@ step() {
 
 step configure 60 build.log cmake "${configure[@]}"
 step build 270 build.log cmake --build "$build" --parallel "$(nproc)" || { cat "$output/summary.md"; exit 1; }
-step tests 150 tests.log ctest --test-dir "$build" -L gpu --output-on-failure --no-tests=error --parallel 4
+step tests 180 tests.log ctest --test-dir "$build" -L gpu --output-on-failure --no-tests=error --parallel 12
 if grep -q 'Skipped' "$output/tests.log"; then
   echo '| skipped GPU tests | FAILED | |' | tee -a "$output/summary.md"
   failed=1
@@ -77,14 +78,14 @@ step 'benchmark of CUDA itself' 30 bench.jsonl "$build/benchmarks/direct_cublas"
 step 'benchmark of training steps' 30 bench.jsonl "$build/benchmarks/bench_peers" --device cuda --case mlp --seconds 0.5
 step verify 60 verify.log "$build/examples/verify" --device cuda --quick --json "$output/verify.json"
 # Memory and races as compute-sanitizer sees them; without the pool every block has bounds of its own.
-export SCOREGRAD_CUDA_POOL=0
+export SCOREGRAD_CUDA_POOL=0 SCOREGRAD_TRIALS=0.1
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | tail -n 1)
 contract=$build/tests/test_cuda_contract
 for check in memcheck racecheck initcheck; do
   step "compute-sanitizer $check" 45 sanitizers.log "${sanitizer:-compute-sanitizer}" --tool $check --error-exitcode 9 "$contract" -\# \
     '[#copy],[#reduce],[#index],[#sort],[#random],[#matmul]'
 done
-unset SCOREGRAD_CUDA_POOL
+unset SCOREGRAD_CUDA_POOL SCOREGRAD_TRIALS
 step 'a thousand million samples' 60 verify.log "$build/examples/verify" --device cuda --only 'gaussian*' --samples 1e9 --dtype float32
 
 # The numbers that matter, as ratios of this run.
