@@ -82,13 +82,12 @@ void body(Experiment& e) {
   std::vector<int64_t> wanted;
   for (int64_t i = 0; i < 10 * each; ++i) wanted.push_back(i / each);
   const Tensor labels = indices(wanted), c = one_hot(labels, 10, o.dtype);
-  const Tensor start = noise.sigma_max * normal({10 * each, side * side}, e.key("start"), o);
-  const auto image = [](const Tensor& rows) { return reshape(rows, {-1, 1, side, side}); };
-  const auto score = [&](const Tensor& x, const Tensor& sigma) { return flatten(net(image(x), sigma, c), 1); };  // samplers see rows
+  const Tensor start = noise.sigma_max * normal({10 * each, 1, side, side}, e.key("start"), o);
+  const auto score = [&](const Tensor& x, const Tensor& sigma) { return net(x, sigma, c); };
   Tensor drawn;
   {
     const auto as_average = average.swapped();
-    drawn = image(edm(score, start, {.sigmas = noise.ladder(18)}, e.key("sample")).x);
+    drawn = edm(score, start, {.sigmas = noise.ladder(18)}, e.key("sample")).x;
   }
   const NoGrad plain;
   const Digits judge(e.size(2000, 4000), e.key("judge"), o), others(10 * each, e.key("others"), o);

@@ -1,5 +1,7 @@
 #include "samplers/flow.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "autograd/graph/jacobian.h"
@@ -58,6 +60,7 @@ Samples dpm_solver(const NoisyScore& score, const Tensor& x, const Course& cours
 Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course& course,
                           const std::function<Tensor(const Tensor&)>& log_prior, const Key& key, const LikelihoodOptions& options,
                           Where at) {
+  if (x.rank() != 2) throw Error(at, fmt::format("log_likelihood: points of shape {}; wanted is [n, d]", to_string(x.shape())));
   const SamplerOptions run{.differentiable = options.differentiable, .progress = options.progress};
   Walk walk("log_likelihood", x, course.steps(), run, at);
   const int64_t n = x.extent(0), d = x.extent(1);

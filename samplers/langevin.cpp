@@ -31,6 +31,7 @@ Samples mala(const std::function<DensityAndScore(const Tensor&)>& law, const Ten
              const SamplerOptions& options, Where at) {
   const double e = steps.size;
   check_size("mala", e, at);
+  if (x.rank() != 2) throw Error(at, fmt::format("mala: particles of shape {}; wanted is [n, d]", to_string(x.shape())));
   Walk walk("mala", x, steps.count, options, at);
   DensityAndScore here;
   const auto evaluate = [&](const Tensor& points) {

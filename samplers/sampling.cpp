@@ -6,9 +6,9 @@ namespace scoregrad {
 
 Walk::Walk(const char* op, const Tensor& x, int64_t steps, const SamplerOptions& options, Where at)
     : op_(op), options_(options), at_(at), line_(at), recording_(options.differentiable && mode.recording), steps_(steps) {
-  if (x.rank() != 2 || !is_floating(x.dtype()))
-    throw Error(
-        at, fmt::format("{}: particles of shape {} and type {}; wanted is [n, d], floating", op, to_string(x.shape()), name_of(x.dtype())));
+  if (x.rank() < 2 || !is_floating(x.dtype()))
+    throw Error(at, fmt::format("{}: particles of shape {} and type {}; wanted is [n, d], or [n, ..] for images, floating", op,
+                                to_string(x.shape()), name_of(x.dtype())));
   if (steps < 0) throw Error(at, fmt::format("{}: {} steps", op, steps));
   samples_.x = options.differentiable ? x : x.detach();
 }

@@ -1,5 +1,5 @@
-// What all samplers share: what they are told, what they return, and the loop that each of them is. A sampler is a free function of
-// (score, x, schedule, key, options); x holds one particle a row, and particles never see each other.
+// What all samplers share: what they are told, what they return, and the loop that each of them is. A sampler is a free function of (score,
+// x, schedule, key, options); x holds one particle a row, [n, d] or (not for mala) [n, c, h, w], and particles never see each other.
 #pragma once
 #include <csignal>
 #include <functional>

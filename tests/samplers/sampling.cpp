@@ -160,6 +160,19 @@ TEST_CASE("a signal's flag stops a sampler, which returns what it has") {
   CHECK(apart(got.x, last) == 0);
 }
 
+TEST_CASE("images are particles like rows, with the same draws") {
+  const Tensor rows = normal({3, 12}, Key(4), f64), images = reshape(rows, {3, 3, 2, 2});
+  const NoisyScore score = [](const Tensor& x, const Tensor& level) { return -x / (square(level) + 0.5); };
+  for (const auto& sampler : samplers) {
+    CAPTURE(sampler.first);
+    if (sampler.first == "mala") continue;  // its densities are of rows
+    const Samples flat = sampler.second(score, rows, Key(5), {}), whole = sampler.second(score, images, Key(5), {});
+    CHECK(apart(whole.x, reshape(flat.x, images.shape())) == 0);
+  }
+  const auto density = [](const Tensor& x) { return DensityAndScore{-0.5 * sum(square(x), {-1}), -x}; };
+  CHECK(contains(message_of([&] { mala(density, images, {0.1, 2}, Key(1)); }), "mala: particles of shape [3, 3, 2, 2]"));
+}
+
 TEST_CASE("what does not fit is refused with the name of the sampler") {
   const ScoreFunction narrow_score = [](const Tensor& x) { return select(x, 1, 0); };
   const ScoreFunction score = [](const Tensor& x) { return -x; };
