@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     const sg::Tensor angle = 6.283185307 * sg::uniform({100}, key.fold("angle"), wide);
     sg::save_npy(path, sg::stack({sg::cos(angle), sg::sin(angle)}, 1) + 0.1 * sg::normal({100, 2}, key.fold("width"), wide));
   }
-  const sg::Tensor raw = sg::flatten(sg::load_npy(path).to(sg::float64), 1);
+  const sg::Tensor raw = sg::flatten(sg::load_npy(path).to(wide.dtype).to(wide.device), 1);
   const sg::Tensor points = (raw - sg::mean(raw, {0})) / sg::sqrt(sg::var(raw, {0}) + 1e-12);
   const int64_t d = points.extent(1);
   const double sigma = 0.5;
