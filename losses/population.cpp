@@ -88,7 +88,8 @@ Population of_mixture(const Mixture& law, const Tensor& c, const Level& level, W
     if (k == 1) return {given(rows, select(m.means, 1, 0), select(m.factors, 1, 0), key)};
     const Tensor log_r = log(reshape(q.posterior(folded(unsqueeze(rows.xt, 1), q), at), {n, k}));
     const Tensor which = categorical(log_r, 1, key.fold("component"));  // [n, 1]
-    const Tensor flat = m.means.extent(0) == 1 ? select(which, 1, 0) : select(which, 1, 0) + k * arange(0, n, 1, {.dtype = int64});
+    const Tensor flat = m.means.extent(0) == 1 ? select(which, 1, 0)
+                                               : select(which, 1, 0) + k * arange(0, static_cast<double>(n), 1, {int64, which.device()});
     const int64_t all = m.means.extent(0) * k;
     return {given(rows, index_select(reshape(m.means, {all, d}), 0, flat), index_select(reshape(m.factors, {all, d, d}), 0, flat), key),
             select(gather(log_r, 1, which), 1, 0)};
@@ -97,11 +98,11 @@ Population of_mixture(const Mixture& law, const Tensor& c, const Level& level, W
 }
 
 // For each row, `count` of the places 0 .. count in a random order that leave out the row's own; where it is not among them, the last.
-Tensor places(const std::vector<int64_t>& own, int64_t count) {
+Tensor places(const std::vector<int64_t>& own, int64_t count, Device device) {
   std::vector<int64_t> out;
   for (int64_t mine : own)
     for (int64_t j = 0; j < count; ++j) out.push_back(j < mine ? j : j + 1);
-  return indices(out, {static_cast<int64_t>(own.size()), count});
+  return indices(out, {static_cast<int64_t>(own.size()), count}, device);
 }
 
 // A few data in random order and where in them each row finds its others.
@@ -116,7 +117,8 @@ Subset subset(const NoisedBatch& rows, int64_t total, int64_t count, const Key& 
   std::vector<int64_t> place(order.size()), own;
   for (size_t i = 0; i < order.size(); ++i) place[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
   for (int64_t i : rows.index.to_vector<int64_t>()) own.push_back(place[static_cast<size_t>(i)]);
-  return {indices(std::vector<int64_t>(order.begin(), order.begin() + count + 1)), places(own, count)};
+  const Device device = rows.xt.device();
+  return {indices(std::vector<int64_t>(order.begin(), order.begin() + count + 1), device), places(own, count, device)};
 }
 Tensor picked(const Tensor& x, const Tensor& which) {
   Shape shape = which.shape();
@@ -324,7 +326,8 @@ Population posterior_centred(const Population& p, const ConditionalScore& s, dou
   out.others = [=](const NoisedBatch& rows, int64_t k, const Key& key) -> Candidates {
     const CallerScope scope(at);
     const Tensor a = rows.level.alpha.like(rows.xt), sigma = rows.level.sigma.like(rows.xt);
-    // Any centre gives the right answer. One that moves with x_t keeps the weights as they are when x_t moves: far less scatter in gradients.
+    // Any centre gives the right answer. One that moves with x_t keeps the weights as they are when x_t moves: far less scatter in
+    // gradients.
     const Tensor centre = (rows.xt + square(sigma) * s(rows.xt, rows.c)) / a;
     const Tensor z = normal({rows.count(), k, rows.xt.extent(1)}, key, like(centre));
     const Tensor x = unsqueeze(centre, 1) + width * sigma / a * z;
