@@ -28,7 +28,7 @@ constexpr Backend table{
     .copy = on_cpu::copy,
     .fill = on_cpu::fill,
     .reduce = on_cpu::reduce,
-    .reduce_program = nullptr,
+    .reduce_program = on_cpu::reduce_program,
     .cumsum = on_cpu::cumsum,
     .sort = on_cpu::sort,
     .gather = on_cpu::gather,

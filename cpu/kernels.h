@@ -9,6 +9,8 @@ void copy(const View& out, const View& in);
 void fill(const View& out, Immediate value);
 // reduce.cpp
 void reduce(Reduction kind, const View& out, const View& in, const Axes& axes);
+// reduce_program.cpp
+void reduce_program(Reduction kind, const View& out, const Program& program, const Shape& shape, const Access* inputs, const Axes& axes);
 // scan.cpp
 void cumsum(const View& out, const View& in, int axis);
 // sort.cpp
