@@ -19,6 +19,13 @@ Course descend(const Objective& objective, const Tensors& parameters, double rat
   const std::clock_t start = std::clock();
   for (int64_t i = 0; i < steps; ++i) {
     const Key now = key.fold(i);
+    bool lost = false;  // what runs away is recorded as such
+    for (const Tensor& p : parameters) lost = lost || !(max(abs(p)).item() < 1e3);
+    if (lost) {
+      out.step.push_back(static_cast<double>(i + 1));
+      out.measured.push_back(std::nan(""));
+      continue;
+    }
     if (objective.prepare) objective.prepare(now.fold("prepare"));
     const Tensors g = grad(objective.loss(now), parameters, {.allow_unused = true});
     {
