@@ -49,6 +49,7 @@ std::map<std::string, Ended> study(Experiment& e, const std::string& name, const
     double last = 0;
     const size_t from = distances.size() * 4 / 5;
     for (size_t k = from; k < distances.size(); ++k) last += distances[k] / static_cast<double>(distances.size() - from);
+    if (!std::isfinite(course.final)) last = course.final;  // diverged
     out[objective.name] = {last, course.final, aligned, course.first_above(0.5 / (0.01 + 0.25))};
     table.rows.push_back({objective.name, number(last, 3), number(course.final, 4), number(aligned, 3), number(course.milliseconds, 3)});
     norms.lines.push_back({objective.name, course.step, course.measured});

@@ -2,10 +2,22 @@
 
 #include <cmath>
 #include <ctime>
+#include <limits>
 
 #include "autograd/graph/gradient.h"
 
 namespace scoregrad::inputs {
+namespace {
+
+// Beyond this a law cannot be factorised any more, and nothing comes back.
+bool bounded(const Tensors& parameters) {
+  const NoGrad guard;
+  for (const Tensor& p : parameters)
+    if (!(max(abs(p)).item() < 1e6)) return false;
+  return true;
+}
+
+}  // namespace
 
 double Course::first_above(double bound) const {
   for (size_t i = 0; i < measured.size(); ++i)
@@ -17,7 +29,15 @@ Course descend(const Objective& objective, const Tensors& parameters, double rat
                const Key& key) {
   Course out;
   const std::clock_t start = std::clock();
+  bool diverged = false;
+  double made = 0;
   for (int64_t i = 0; i < steps; ++i) {
+    if (diverged) {
+      out.step.push_back(static_cast<double>(i + 1));
+      out.measured.push_back(std::numeric_limits<double>::infinity());
+      continue;
+    }
+    ++made;
     const Key now = key.fold(i);
     bool lost = false;  // what runs away is recorded as such
     for (const Tensor& p : parameters) lost = lost || !(max(abs(p)).item() < 1e3);
@@ -33,9 +53,10 @@ Course descend(const Objective& objective, const Tensors& parameters, double rat
       for (size_t k = 0; k < parameters.size(); ++k) add_(parameters[k], -rate * g[k]);
     }
     out.step.push_back(static_cast<double>(i + 1));
-    out.measured.push_back(measure());
+    diverged = !bounded(parameters);
+    out.measured.push_back(diverged ? std::numeric_limits<double>::infinity() : measure());
   }
-  out.milliseconds = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / static_cast<double>(steps);
+  out.milliseconds = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / made;
   const size_t from = out.measured.size() * 4 / 5;
   for (size_t i = from; i < out.measured.size(); ++i) out.final += out.measured[i] / static_cast<double>(out.measured.size() - from);
   return out;

@@ -19,7 +19,7 @@ struct Course {
   /// The first step at which the measure was above `bound`; the last if none was.
   double first_above(double bound) const;
 };
-/// Plain gradient descent: parameters written in place; `measure` is what is followed.
+/// Plain gradient descent: parameters written in place; `measure` is what is followed, infinite once the descent has diverged.
 Course descend(const Objective& objective, const Tensors& parameters, double rate, int64_t steps, const std::function<double()>& measure,
                const Key& key);
 
