@@ -1,4 +1,5 @@
 // Memory of the device: what is sent comes back, what is counted adds up, and too much is an error that leaves everything usable.
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -40,7 +41,8 @@ TEST_CASE("live, peak and pooled bytes add up") {
   b.release(x, 3 << 20);
   CHECK(b.memory().live == before.live + (1 << 20));
   CHECK(b.memory().peak >= before.live + (4 << 20));
-  CHECK(b.memory().pooled >= 3 << 20);
+  const char* pool = std::getenv("SCOREGRAD_CUDA_POOL");  // 0: blocks go back at once, so that tools see their bounds
+  if (!pool || std::strcmp(pool, "0") != 0) CHECK(b.memory().pooled >= 3 << 20);
   b.release(y, 1 << 20);
   CHECK(b.memory().live == before.live);
   b.reset_peak();
