@@ -9,6 +9,7 @@
 #include "autograd/graph/sweep.h"
 #include "autograd/ops/ops.h"
 #include "tests/catch.h"
+#include "tests/message.h"
 
 namespace scoregrad {
 
@@ -63,17 +64,5 @@ inline void check_gradients(const Functions& f, const Tensors& xs, const Gradche
   INFO(report.text);
   CHECK(report.passed);
 }
-
-/// The text of the Error that f throws; a failure if it throws none.
-inline std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  FAIL("nothing was thrown");
-  return {};
-}
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace scoregrad

@@ -1,4 +1,5 @@
 #include "tests/cpu/arrays.h"
+#include "tests/message.h"
 
 using namespace scoregrad;
 using namespace scoregrad::arrays;
@@ -10,16 +11,6 @@ Array<int64_t> random_indices(const Shape& shape, int64_t extent, Layout layout,
   std::mt19937 random(seed);
   for_each_index(shape, [&](const Dims& i) { index.at(i) = static_cast<int64_t>(random() % static_cast<unsigned>(extent)); });
   return index;
-}
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 }  // namespace

@@ -2,21 +2,12 @@
 
 #include "scoregrad/config.h"
 #include "tests/cpu/arrays.h"
+#include "tests/message.h"
 
 using namespace scoregrad;
 using namespace scoregrad::arrays;
 
 namespace {
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 /// a a' + n I for a random a: symmetric and positive definite.
 template <class T>

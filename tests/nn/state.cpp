@@ -6,21 +6,12 @@
 #include "nn/mlp.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 #include "tests/scratch.h"
 
 using namespace scoregrad;
 
 namespace {
-
-std::string text_of_error(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 struct Twice {
   Tensor a, b;
@@ -50,22 +41,22 @@ TEST_CASE("a file that does not fit changes nothing, and every misfit is named")
   nn::save(nn::MLP({3, 5, 2}, nn::silu, Key(1)), file.path());
   const nn::MLP wide({3, 6, 2}, nn::silu, Key(2)), deep({3, 5, 2, 1}, nn::silu, Key(2)), fine({3, 5, 2}, nn::silu, Key(2), {float64});
   const Tensor last = clone(wide.layers[1].bias).detach();
-  const std::string text = text_of_error([&] { nn::load(wide, file.path()); });
-  CHECK(has(text, "load: '" + file.path() + "' does not fit, nothing was changed"));
-  CHECK(has(text, "'layers.0.weight' is float32 [5, 3] in the file, float32 [6, 3] here"));
-  CHECK(has(text, "'layers.0.bias'"));
+  const std::string text = message_of([&] { nn::load(wide, file.path()); });
+  CHECK(contains(text, "load: '" + file.path() + "' does not fit, nothing was changed"));
+  CHECK(contains(text, "'layers.0.weight' is float32 [5, 3] in the file, float32 [6, 3] here"));
+  CHECK(contains(text, "'layers.0.bias'"));
   CHECK(apart(wide.layers[1].bias.detach(), last) == 0);  // it would have fitted
-  CHECK(has(text_of_error([&] { nn::load(deep, file.path()); }), "'layers.2.weight' is missing"));
-  CHECK(has(text_of_error([&] { nn::load(nn::MLP({3, 5}, nn::silu, Key(2)), file.path()); }), "'layers.1.bias' is in the file only"));
-  CHECK(has(text_of_error([&] { nn::load(fine, file.path()); }), "float64 [5, 3] here"));
-  CHECK(has(text_of_error([&] { nn::load(nn::MLP({1, 2, 3, 4, 5, 6, 7, 8}, nn::silu, Key(2)), file.path()); }), "more"));
+  CHECK(contains(message_of([&] { nn::load(deep, file.path()); }), "'layers.2.weight' is missing"));
+  CHECK(contains(message_of([&] { nn::load(nn::MLP({3, 5}, nn::silu, Key(2)), file.path()); }), "'layers.1.bias' is in the file only"));
+  CHECK(contains(message_of([&] { nn::load(fine, file.path()); }), "float64 [5, 3] here"));
+  CHECK(contains(message_of([&] { nn::load(nn::MLP({1, 2, 3, 4, 5, 6, 7, 8}, nn::silu, Key(2)), file.path()); }), "more"));
 }
 
 TEST_CASE("a module without some of its tensors is saved without them, two of one name are refused") {
   const ScratchFile file("bare.safetensors");
   nn::save(nn::Linear(ones({2, 2}), {}), file.path());
   CHECK(load_safetensors(file.path()).size() == 1);
-  CHECK(has(text_of_error([&] { nn::save(Twice{ones({1}), ones({1})}, file.path()); }), "two tensors are called 'same'"));
+  CHECK(contains(message_of([&] { nn::save(Twice{ones({1}), ones({1})}, file.path()); }), "two tensors are called 'same'"));
 }
 
 // Two runs over the same gradients, one through a file half-way.

@@ -9,21 +9,12 @@
 #include "nn/progress.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 #include "tests/scratch.h"
 
 using namespace scoregrad;
 
 namespace {
-
-std::string text_of_error(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // p follows noisy gradients towards 3; stop(i) is asked after each step.
 struct Run {
@@ -86,7 +77,7 @@ TEST_CASE("rows beyond the checkpoint, also half a row, are dropped from the log
   second.train(o, [](int64_t i) { return i == 11; });
   CHECK(log.bytes() == kept);
   log.write("step,other\n");
-  CHECK(has(text_of_error([&] { Run().train(o); }), "has the columns 'step,other', this run 'step,loss'"));
+  CHECK(contains(message_of([&] { Run().train(o); }), "has the columns 'step,other', this run 'step,loss'"));
 }
 
 TEST_CASE("SIGINT and SIGTERM let the step finish, write a checkpoint and return; afterwards the signal means what it did") {
@@ -117,20 +108,20 @@ TEST_CASE("a checkpoint that is truncated, foreign, of another network or of ano
   Run r;
   const auto fails = [&](const std::string& bytes, const Key& key = Key(1)) {
     a.write(bytes);
-    const std::string text = text_of_error([&] { r.train(o, {}, key); });
+    const std::string text = message_of([&] { r.train(o, {}, key); });
     CHECK(r.p.detach().item() == 0);
     CHECK(r.adam.steps.item() == 0);
     CHECK(a.bytes() == bytes);
     return text;
   };
   for (size_t n : {size_t{0}, size_t{7}, size_t{100}, good.size() - 1})
-    CHECK(has(fails(good.substr(0, n)), "load_safetensors: '" + a.path()));
-  CHECK(has(fails("PK\3\4 is another format"), "not a safetensors file"));
+    CHECK(contains(fails(good.substr(0, n)), "load_safetensors: '" + a.path()));
+  CHECK(contains(fails("PK\3\4 is another format"), "not a safetensors file"));
   save_safetensors(a.path(), {{"p.value", ones({1}, {float64})}});
-  CHECK(has(fails(a.bytes()), "is no checkpoint"));
+  CHECK(contains(fails(a.bytes()), "is no checkpoint"));
   save_safetensors(a.path(), {{"step", indices({3}, Shape{})}, {"key", indices({1, 0})}, {"p.value", ones({2}, {float64})}});
-  CHECK(has(fails(a.bytes()), "'p.value' is float64 [2] in the file, float64 [1] here"));
-  CHECK(has(fails(good, Key(2)), "comes from a run with the key 1 0, this one has 2 0"));
+  CHECK(contains(fails(a.bytes()), "'p.value' is float64 [2] in the file, float64 [1] here"));
+  CHECK(contains(fails(good, Key(2)), "comes from a run with the key 1 0, this one has 2 0"));
   a.write(good);
   CHECK(r.train(o).resumed == 4);
 }
@@ -141,7 +132,7 @@ TEST_CASE("a loss that is not finite ends the run before it reaches a checkpoint
   const auto step = [](int64_t i, const Key&) { return scalar(i == 11 ? NAN : 1.0); };
   const nn::TrainOptions o{
       .steps = 20, .state = {{"adam", r.adam}}, .checkpoint = a.path(), .checkpoint_every = 4, .progress = [](double) { return true; }};
-  CHECK(has(text_of_error([&] { nn::train(step, o, Key(1)); }), "loss is nan after 12 steps"));
+  CHECK(contains(message_of([&] { nn::train(step, o, Key(1)); }), "loss is nan after 12 steps"));
   CHECK(load_safetensors(a.path()).at("step").item() == 8);
 }
 
@@ -151,8 +142,8 @@ TEST_CASE("several numbers a step make several columns, read only when they are 
   const auto step = [](int64_t i, const Key&) { return from({0.5, static_cast<double>(i)}, {.dtype = float64}); };
   nn::train(step, {.steps = 5, .log = log.path(), .log_every = 2, .columns = {"loss", "norm"}, .progress = go_on}, Key(1));
   CHECK(log.bytes() == "step,loss,norm\n2,0.5,1\n4,0.5,3\n");
-  CHECK(has(text_of_error([&] { nn::train(step, {.steps = 5, .progress = go_on}, Key(1)); }),
-            "step 5 returned a tensor of shape [2] where 1 columns are named"));
+  CHECK(contains(message_of([&] { nn::train(step, {.steps = 5, .progress = go_on}, Key(1)); }),
+                 "step 5 returned a tensor of shape [2] where 1 columns are named"));
 }
 
 TEST_CASE("each step has a key of its own, the same in every run") {

@@ -2,6 +2,7 @@
 
 #include "scoregrad/config.h"
 #include "tests/catch.h"
+#include "tests/message.h"
 #include "tests/scratch.h"
 
 using namespace scoregrad;
@@ -26,7 +27,6 @@ std::string text_of_error(const std::string& bytes, DType dtype = float32) {
   }
   return "";
 }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -54,15 +54,15 @@ TEST_CASE("all six element types of IDX are read") {
 }
 
 TEST_CASE("what is not a complete IDX file is refused with its name and the fault") {
-  CHECK(has(text_of_error("P5 2 3 255 ......"), "does not begin with two zero bytes"));
-  CHECK(has(text_of_error(Bytes("\0\0\x07\x01\0\0\0\x01.", 9)), "0x07"));
-  CHECK(has(text_of_error(Bytes("\0\0\x08\x00.", 5)), "rank 0"));
-  CHECK(has(text_of_error(Bytes("\0\0\x08\x09.", 5)), "rank 9"));
-  CHECK(has(text_of_error(images + "x"), "announces 6 bytes, the file has 7"));
-  CHECK(has(text_of_error(Bytes("\0\0\x08\x01\xff\xff\xff\xff", 8)), "announces 4294967295 bytes, the file has 0"));
-  CHECK(has(text_of_error(Bytes("\0\0\x0e\x04\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20)), "overflows"));
-  CHECK(has(text_of_error(Bytes("\0\0\x0d\x01\0\0\0\x01\x3f\xc0\0\0", 12), int64), "cannot be read as int64"));
-  CHECK(has(text_of_error(images, boolean), "cannot be read as bool"));
+  CHECK(contains(text_of_error("P5 2 3 255 ......"), "does not begin with two zero bytes"));
+  CHECK(contains(text_of_error(Bytes("\0\0\x07\x01\0\0\0\x01.", 9)), "0x07"));
+  CHECK(contains(text_of_error(Bytes("\0\0\x08\x00.", 5)), "rank 0"));
+  CHECK(contains(text_of_error(Bytes("\0\0\x08\x09.", 5)), "rank 9"));
+  CHECK(contains(text_of_error(images + "x"), "announces 6 bytes, the file has 7"));
+  CHECK(contains(text_of_error(Bytes("\0\0\x08\x01\xff\xff\xff\xff", 8)), "announces 4294967295 bytes, the file has 0"));
+  CHECK(contains(text_of_error(Bytes("\0\0\x0e\x04\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20)), "overflows"));
+  CHECK(contains(text_of_error(Bytes("\0\0\x0d\x01\0\0\0\x01\x3f\xc0\0\0", 12), int64), "cannot be read as int64"));
+  CHECK(contains(text_of_error(images, boolean), "cannot be read as bool"));
 }
 
 TEST_CASE("an IDX file cut anywhere throws") {
@@ -95,17 +95,17 @@ TEST_CASE("a compressed file cut or changed anywhere throws or reads the same") 
     } catch (const Error&) {
     }
   }
-  CHECK(has(text_of_error(compressed + "junk"), "damaged"));
+  CHECK(contains(text_of_error(compressed + "junk"), "damaged"));
 }
 
 TEST_CASE("a compressed file that goes beyond its header, or whose header claims what it cannot hold, is refused") {
-  CHECK(has(text_of_error(compressed + compressed), "more elements"));
+  CHECK(contains(text_of_error(compressed + compressed), "more elements"));
   const Bytes bomb("\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\x63\x60\xe0\x60\xfc\x0f\x04\x8c\x4c\xcc\x00\xe4\x6a\x9b\xd4\x0b\x00\x00\x00",
                    29);  // announces 2^32 - 1 bytes
-  CHECK(has(text_of_error(bomb), "more than"));
+  CHECK(contains(text_of_error(bomb), "more than"));
 }
 #else
 TEST_CASE("without zlib a compressed file is refused with a remedy") {
-  CHECK(has(text_of_error(Bytes("\x1f\x8b....", 6)), "unpack it first"));
+  CHECK(contains(text_of_error(Bytes("\x1f\x8b....", 6)), "unpack it first"));
 }
 #endif

@@ -4,6 +4,7 @@
 
 #include "autograd/ops/ops.h"
 #include "tests/catch.h"
+#include "tests/message.h"
 #include "tests/scratch.h"
 
 using namespace scoregrad;
@@ -32,7 +33,6 @@ std::string text_of_error(const std::string& bytes) {
   }
   return "";
 }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 template <class T>
 std::vector<T> loaded(const std::string& bytes) {
   const ScratchFile file("good.npy", bytes);
@@ -107,27 +107,27 @@ TEST_CASE("Fortran order is read in the logical order") {
 }
 
 TEST_CASE("what is not a .npy file of numbers is refused with its name and the fault") {
-  CHECK(has(text_of_error("PK\3\4 something else"), "does not begin with"));
-  CHECK(has(text_of_error(Bytes("\x93NUMPY\x09\x00\x00\x00", 10)), "version 9.0"));
-  CHECK(has(text_of_error(npy(header("<c8", "(1,)"), "12345678")), "'<c8' are not supported"));
-  CHECK(has(text_of_error(npy(header("|O", "(1,)"), "12345678")), "not supported"));
-  CHECK(has(text_of_error(npy(header("<U3", "(1,)"), "123456789012")), "not supported"));
-  CHECK(has(text_of_error(npy(header("<u8", "(1,)"), "12345678")), "not supported"));
-  CHECK(has(text_of_error(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "1234")), "structured"));
-  CHECK(has(text_of_error(npy("{'descr': '<f4', 'shape': (1,), }", "1234")), "missing"));
-  CHECK(has(text_of_error(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", "1234")), "repeated"));
-  CHECK(has(text_of_error(npy(header("<f4", "(1,)") + "import os", "1234")), "after the dictionary"));
-  CHECK(has(text_of_error(npy(header("<f4", "(-1,)"), "1234")), "not a number"));
-  CHECK(has(text_of_error(npy(header("<f4", "(1,1,1,1,1,1,1,1,1)"), "1234")), "rank 9"));
-  CHECK(has(text_of_error(npy(header("<f4", "(2,)"), "123456789")), "needs 8 bytes, the file has 9"));
+  CHECK(contains(text_of_error("PK\3\4 something else"), "does not begin with"));
+  CHECK(contains(text_of_error(Bytes("\x93NUMPY\x09\x00\x00\x00", 10)), "version 9.0"));
+  CHECK(contains(text_of_error(npy(header("<c8", "(1,)"), "12345678")), "'<c8' are not supported"));
+  CHECK(contains(text_of_error(npy(header("|O", "(1,)"), "12345678")), "not supported"));
+  CHECK(contains(text_of_error(npy(header("<U3", "(1,)"), "123456789012")), "not supported"));
+  CHECK(contains(text_of_error(npy(header("<u8", "(1,)"), "12345678")), "not supported"));
+  CHECK(contains(text_of_error(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "1234")), "structured"));
+  CHECK(contains(text_of_error(npy("{'descr': '<f4', 'shape': (1,), }", "1234")), "missing"));
+  CHECK(contains(text_of_error(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", "1234")), "repeated"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(1,)") + "import os", "1234")), "after the dictionary"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(-1,)"), "1234")), "not a number"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(1,1,1,1,1,1,1,1,1)"), "1234")), "rank 9"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(2,)"), "123456789")), "needs 8 bytes, the file has 9"));
 }
 
 TEST_CASE("a shape that overflows, or claims more than the file has, allocates nothing") {
-  CHECK(has(text_of_error(npy(header("<f4", "(4294967296, 4294967296)"), "")), "overflows"));
-  CHECK(has(text_of_error(npy(header("<f4", "(99999999999999999999,)"), "")), "overflows"));
-  CHECK(has(text_of_error(npy(header("<f4", "(0, 4294967296, 4294967296)"), "")), "overflows"));
-  CHECK(has(text_of_error(npy(header("<f4", "(1000000000000000,)"), "1234")), "the file has 4"));
-  CHECK(has(text_of_error(Bytes("\x93NUMPY\x02\x00\xff\xff\xff\xff", 12)), "a header of 4294967295 bytes is announced, 0 are left"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(4294967296, 4294967296)"), "")), "overflows"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(99999999999999999999,)"), "")), "overflows"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(0, 4294967296, 4294967296)"), "")), "overflows"));
+  CHECK(contains(text_of_error(npy(header("<f4", "(1000000000000000,)"), "1234")), "the file has 4"));
+  CHECK(contains(text_of_error(Bytes("\x93NUMPY\x02\x00\xff\xff\xff\xff", 12)), "a header of 4294967295 bytes is announced, 0 are left"));
 }
 
 TEST_CASE("a file cut anywhere throws, a file with any byte changed throws or loads") {

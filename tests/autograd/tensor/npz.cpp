@@ -4,6 +4,7 @@
 #include "scoregrad/config.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 #include "tests/scratch.h"
 
 using namespace scoregrad;
@@ -57,7 +58,6 @@ std::string text_of_error(const Bytes& bytes) {
   }
   return "";
 }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 Bytes changed(Bytes s, size_t at, const Bytes& to) { return s.replace(at, to.size(), to); }
 constexpr size_t directory = 0x17e;  // where that of `stored` begins; 51 bytes an entry, 22 for the end
 
@@ -99,27 +99,27 @@ TEST_CASE("the checksum is zip's") {
 }
 
 TEST_CASE("an archive that contradicts itself is refused with the member and its place") {
-  CHECK(has(text_of_error("PK\3\4 is how it begins, but it does not end"), "no end record"));
-  CHECK(has(text_of_error(stored + "x"), "no end record"));
-  CHECK(has(text_of_error("x" + stored), "does not end at byte"));
-  CHECK(has(text_of_error(changed(stored, stored.size() - 12, "\1")), "several parts"));
-  CHECK(has(text_of_error(changed(changed(stored, stored.size() - 12, "\3"), stored.size() - 14, "\3")), "3 members in a directory"));
-  CHECK(has(text_of_error(changed(changed(stored, stored.size() - 12, "\1"), stored.size() - 14, "\1")), "51 bytes of the directory"));
-  CHECK(has(text_of_error(changed(stored, directory + 8, "\1")), "member 'x.npy' is encrypted"));
-  CHECK(has(text_of_error(changed(stored, directory + 10, "\xc")), "packed by method 12"));
-  CHECK(has(text_of_error(changed(stored, directory + 20, "\x89")), "cannot be 136 bytes packed into 137"));
-  CHECK(has(text_of_error(changed(stored, directory + 46, "k")), "two members are called 'k.npy'"));
-  CHECK(has(text_of_error(changed(stored, directory + 46, "y")), "is 'y.npy' in the directory and 'x.npy' in place"));
-  CHECK(has(text_of_error(changed(stored, directory + 42, "\1")), "no member at byte 1"));
-  CHECK(has(text_of_error(changed(stored, directory + 51 + 42, Bytes("\0", 1))), "member 'x.npy' overlaps the next"));
-  CHECK(has(text_of_error(changed(stored, 55 + 130, "\1")), "member 'x.npy' at byte 0: damaged: its checksum is"));
-  CHECK(has(text_of_error(changed(changed(stored, directory + 20, "\x87"), directory + 24, "\x87")), "needs 8 bytes, the file has 7"));
-  CHECK(has(text_of_error(changed(changed(stored, directory + 20, Bytes("\0\1", 2)), directory + 24, Bytes("\0\1", 2))),
-            "overlaps the next"));
-  CHECK(has(text_of_error(changed(changed(stored, directory + 20, Bytes("\0\2", 2)), directory + 24, Bytes("\0\2", 2))),
-            "reach into the directory"));
-  CHECK(has(text_of_error(changed(changed(stored, directory + 46, "x.txt"), 30, "x.txt")), "does not end in .npy"));
-  CHECK(has(text_of_error(changed(stored, 55, "X")), "member 'x.npy' at byte 0: not a .npy file"));
+  CHECK(contains(text_of_error("PK\3\4 is how it begins, but it does not end"), "no end record"));
+  CHECK(contains(text_of_error(stored + "x"), "no end record"));
+  CHECK(contains(text_of_error("x" + stored), "does not end at byte"));
+  CHECK(contains(text_of_error(changed(stored, stored.size() - 12, "\1")), "several parts"));
+  CHECK(contains(text_of_error(changed(changed(stored, stored.size() - 12, "\3"), stored.size() - 14, "\3")), "3 members in a directory"));
+  CHECK(contains(text_of_error(changed(changed(stored, stored.size() - 12, "\1"), stored.size() - 14, "\1")), "51 bytes of the directory"));
+  CHECK(contains(text_of_error(changed(stored, directory + 8, "\1")), "member 'x.npy' is encrypted"));
+  CHECK(contains(text_of_error(changed(stored, directory + 10, "\xc")), "packed by method 12"));
+  CHECK(contains(text_of_error(changed(stored, directory + 20, "\x89")), "cannot be 136 bytes packed into 137"));
+  CHECK(contains(text_of_error(changed(stored, directory + 46, "k")), "two members are called 'k.npy'"));
+  CHECK(contains(text_of_error(changed(stored, directory + 46, "y")), "is 'y.npy' in the directory and 'x.npy' in place"));
+  CHECK(contains(text_of_error(changed(stored, directory + 42, "\1")), "no member at byte 1"));
+  CHECK(contains(text_of_error(changed(stored, directory + 51 + 42, Bytes("\0", 1))), "member 'x.npy' overlaps the next"));
+  CHECK(contains(text_of_error(changed(stored, 55 + 130, "\1")), "member 'x.npy' at byte 0: damaged: its checksum is"));
+  CHECK(contains(text_of_error(changed(changed(stored, directory + 20, "\x87"), directory + 24, "\x87")), "needs 8 bytes, the file has 7"));
+  CHECK(contains(text_of_error(changed(changed(stored, directory + 20, Bytes("\0\1", 2)), directory + 24, Bytes("\0\1", 2))),
+                 "overlaps the next"));
+  CHECK(contains(text_of_error(changed(changed(stored, directory + 20, Bytes("\0\2", 2)), directory + 24, Bytes("\0\2", 2))),
+                 "reach into the directory"));
+  CHECK(contains(text_of_error(changed(changed(stored, directory + 46, "x.txt"), 30, "x.txt")), "does not end in .npy"));
+  CHECK(contains(text_of_error(changed(stored, 55, "X")), "member 'x.npy' at byte 0: not a .npy file"));
 }
 
 TEST_CASE("an archive cut anywhere throws, with any byte changed it throws or loads") {
@@ -157,9 +157,9 @@ TEST_CASE("what numpy.savez_compressed writes is read, and refused when cut or c
     CHECK_THROWS_AS(load_npz(file.path()), Error);
   }
   // The directory claims more than 86 bytes can unpack to, or another size than there is.
-  CHECK(has(text_of_error(changed(deflated, 0x8d + 24, "\xff\xff\xff\x7f")), "cannot be 2147483647 bytes packed into 86"));
-  CHECK(has(text_of_error(changed(deflated, 0x8d + 24, "\xbf")), "the file has 319"));
+  CHECK(contains(text_of_error(changed(deflated, 0x8d + 24, "\xff\xff\xff\x7f")), "cannot be 2147483647 bytes packed into 86"));
+  CHECK(contains(text_of_error(changed(deflated, 0x8d + 24, "\xbf")), "the file has 319"));
 }
 #else
-TEST_CASE("without zlib a compressed member is refused with a remedy") { CHECK(has(text_of_error(deflated), "unpack it first")); }
+TEST_CASE("without zlib a compressed member is refused with a remedy") { CHECK(contains(text_of_error(deflated), "unpack it first")); }
 #endif

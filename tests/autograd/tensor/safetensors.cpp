@@ -5,6 +5,7 @@
 #include "autograd/ops/ops.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 #include "tests/scratch.h"
 
 using namespace scoregrad;
@@ -37,7 +38,6 @@ std::string text_of_error(const Bytes& bytes) {
   }
   return "";
 }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // What safetensors 0.8.0 for Python writes for the tensors of `example` and the metadata {"format": "np"}.
 const Bytes original = file_of(
@@ -113,52 +113,52 @@ TEST_CASE("a header may be spaced and escaped as JSON allows") {
 
 TEST_CASE("a header that is not of the format is refused with its byte") {
   const std::string w = entry("w", "F32", "[1]", "[0,4]");
-  CHECK(has(text_of_error("hello, this is text"), "at most 10^8"));
-  CHECK(has(text_of_error(Bytes("\x08\0\0\0\0\0\0\0[1,2,3] ", 16)), "does not begin with '{' at byte 8"));
-  CHECK(has(text_of_error(file_of("{" + w + ",}", "1234")), "'\"' expected at byte 62"));
-  CHECK(has(text_of_error(file_of("{" + w + "} x", "1234")), "text after the object"));
-  CHECK(has(text_of_error(file_of("{" + w, "1234")), "'}' expected"));
-  CHECK(has(text_of_error(file_of("{" + w + "," + w + "}", "1234")), "\"w\" is repeated"));
-  CHECK(has(text_of_error(file_of("{\"w\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", "")), "\"dtype\" of tensor 'w' is repeated"));
-  CHECK(has(text_of_error(file_of("{\"w\":{\"dtype\":\"F32\",\"shape\":[1]}}", "")), "lacks one of"));
-  CHECK(has(text_of_error(file_of("{\"w\":{\"type\":\"F32\"}}", "")), "unknown key \"type\""));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[-1]", "[0,4]") + "}", "1234")), "a natural number expected"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[01]", "[0,4]") + "}", "1234")), "a natural number expected"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[1.0]", "[0,4]") + "}", "1234")), "']' expected"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[1]", "[4,0]") + "}", "1234")), "no interval"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[1]", "[4]") + "}", "1234")), "no interval"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[99999999999999999999]", "[0,4]") + "}", "1234")), "overflows"));
-  CHECK(has(text_of_error(file_of("{\"__metadata__\":{\"a\":1}}", "")), "'\"' expected"));
-  CHECK(has(text_of_error(file_of("{\"__metadata__\":{\"a\":\"\",\"a\":\"\"}}", "")), "repeated"));
-  CHECK(has(text_of_error(file_of("{\"\\ud83c\":{}}", "")), "surrogate"));
-  CHECK(has(text_of_error(file_of("{\"\\u12g4\":{}}", "")), "hexadecimal"));
-  CHECK(has(text_of_error(file_of("{\"\\x\":{}}", "")), "unknown escape"));
-  CHECK(has(text_of_error(file_of("{\"a\nb\":{}}", "")), "control character"));
-  CHECK(has(text_of_error(file_of("{\"abc", "")), "without its closing quote"));
+  CHECK(contains(text_of_error("hello, this is text"), "at most 10^8"));
+  CHECK(contains(text_of_error(Bytes("\x08\0\0\0\0\0\0\0[1,2,3] ", 16)), "does not begin with '{' at byte 8"));
+  CHECK(contains(text_of_error(file_of("{" + w + ",}", "1234")), "'\"' expected at byte 62"));
+  CHECK(contains(text_of_error(file_of("{" + w + "} x", "1234")), "text after the object"));
+  CHECK(contains(text_of_error(file_of("{" + w, "1234")), "'}' expected"));
+  CHECK(contains(text_of_error(file_of("{" + w + "," + w + "}", "1234")), "\"w\" is repeated"));
+  CHECK(contains(text_of_error(file_of("{\"w\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", "")), "\"dtype\" of tensor 'w' is repeated"));
+  CHECK(contains(text_of_error(file_of("{\"w\":{\"dtype\":\"F32\",\"shape\":[1]}}", "")), "lacks one of"));
+  CHECK(contains(text_of_error(file_of("{\"w\":{\"type\":\"F32\"}}", "")), "unknown key \"type\""));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[-1]", "[0,4]") + "}", "1234")), "a natural number expected"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[01]", "[0,4]") + "}", "1234")), "a natural number expected"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[1.0]", "[0,4]") + "}", "1234")), "']' expected"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[1]", "[4,0]") + "}", "1234")), "no interval"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[1]", "[4]") + "}", "1234")), "no interval"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[99999999999999999999]", "[0,4]") + "}", "1234")), "overflows"));
+  CHECK(contains(text_of_error(file_of("{\"__metadata__\":{\"a\":1}}", "")), "'\"' expected"));
+  CHECK(contains(text_of_error(file_of("{\"__metadata__\":{\"a\":\"\",\"a\":\"\"}}", "")), "repeated"));
+  CHECK(contains(text_of_error(file_of("{\"\\ud83c\":{}}", "")), "surrogate"));
+  CHECK(contains(text_of_error(file_of("{\"\\u12g4\":{}}", "")), "hexadecimal"));
+  CHECK(contains(text_of_error(file_of("{\"\\x\":{}}", "")), "unknown escape"));
+  CHECK(contains(text_of_error(file_of("{\"a\nb\":{}}", "")), "control character"));
+  CHECK(contains(text_of_error(file_of("{\"abc", "")), "without its closing quote"));
 }
 
 TEST_CASE("tensors that overlap, leave gaps, have foreign types or another size than their shape are refused") {
   const auto two = [](const std::string& a, const std::string& b, size_t bytes) {
     return text_of_error(file_of("{" + entry("a", "F32", "[1]", a) + "," + entry("b", "F32", "[1]", b) + "}", Bytes(bytes, 'x')));
   };
-  CHECK(has(two("[0,4]", "[0,4]", 4), "tensor 'b' overlaps another"));
-  CHECK(has(two("[2,6]", "[0,4]", 6), "tensor 'a' overlaps another"));
-  CHECK(has(two("[0,4]", "[8,12]", 12), "tensor 'b' leaves a gap"));
-  CHECK(has(two("[4,8]", "[8,12]", 12), "tensor 'a' leaves a gap"));
-  CHECK(has(two("[0,4]", "[4,8]", 9), "too long"));
-  CHECK(has(two("[0,4]", "[4,8]", 7), "truncated: the tensors need 8 bytes"));
+  CHECK(contains(two("[0,4]", "[0,4]", 4), "tensor 'b' overlaps another"));
+  CHECK(contains(two("[2,6]", "[0,4]", 6), "tensor 'a' overlaps another"));
+  CHECK(contains(two("[0,4]", "[8,12]", 12), "tensor 'b' leaves a gap"));
+  CHECK(contains(two("[4,8]", "[8,12]", 12), "tensor 'a' leaves a gap"));
+  CHECK(contains(two("[0,4]", "[4,8]", 9), "too long"));
+  CHECK(contains(two("[0,4]", "[4,8]", 7), "truncated: the tensors need 8 bytes"));
   CHECK(two("[4,8]", "[0,4]", 8).empty());
-  CHECK(has(text_of_error(file_of("{" + entry("q", "U64", "[1]", "[0,8]") + "}", "12345678")), "tensor 'q' has elements of U64"));
-  CHECK(has(text_of_error(file_of("{" + entry("q", "F8_E4M3", "[1]", "[0,1]") + "}", "1")), "F8_E4M3"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[2]", "[0,4]") + "}", "1234")), "shape [2] needs 8 bytes"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", "1234")), "rank 9"));
+  CHECK(contains(text_of_error(file_of("{" + entry("q", "U64", "[1]", "[0,8]") + "}", "12345678")), "tensor 'q' has elements of U64"));
+  CHECK(contains(text_of_error(file_of("{" + entry("q", "F8_E4M3", "[1]", "[0,1]") + "}", "1")), "F8_E4M3"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[2]", "[0,4]") + "}", "1234")), "shape [2] needs 8 bytes"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", "1234")), "rank 9"));
 }
 
 TEST_CASE("sizes are compared with the file before memory is taken") {
-  CHECK(has(text_of_error(Bytes("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10)), "at most 10^8"));
-  CHECK(has(text_of_error(Bytes("\0\0\0\x05\0\0\0\0{}", 10)), "a header of 83886080 bytes is announced at byte 0, 2 are left"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F64", "[4294967296,4294967296]", "[0,4]") + "}", "1234")), "overflows"));
-  CHECK(has(text_of_error(file_of("{" + entry("w", "F32", "[1000000000000]", "[0,4000000000000]") + "}", "1234")), "truncated"));
+  CHECK(contains(text_of_error(Bytes("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10)), "at most 10^8"));
+  CHECK(contains(text_of_error(Bytes("\0\0\0\x05\0\0\0\0{}", 10)), "a header of 83886080 bytes is announced at byte 0, 2 are left"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F64", "[4294967296,4294967296]", "[0,4]") + "}", "1234")), "overflows"));
+  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[1000000000000]", "[0,4000000000000]") + "}", "1234")), "truncated"));
 }
 
 TEST_CASE("a safetensors file cut anywhere throws, with any byte changed it throws or loads") {

@@ -11,13 +11,6 @@ using namespace scoregrad::contract;
 
 namespace {
 
-Shape joined(const Shape& batch, int64_t rows, int64_t columns) {
-  Shape out = batch;
-  out.push_back(rows);
-  out.push_back(columns);
-  return out;
-}
-
 /// Diagonally dominant, so that a solution loses few digits; `symmetric` makes it positive definite.
 Twin well_conditioned(Dice& dice, DType type, const Shape& batch, int64_t n, bool symmetric) {
   Twin a(dice, type, joined(batch, n, n), Layout::contiguous, {-1, 1, false});

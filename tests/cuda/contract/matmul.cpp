@@ -8,13 +8,6 @@ using namespace scoregrad::contract;
 
 namespace {
 
-Shape joined(const Shape& batch, int64_t rows, int64_t columns) {
-  Shape out = batch;
-  out.push_back(rows);
-  out.push_back(columns);
-  return out;
-}
-
 /// |host - device| <= 2 (k + 2) eps sum_p |a_ip| |b_pj|: either side may round each product and sum once.
 void check(Dice& dice, DType type, const Shape& batch, int64_t m, int64_t k, int64_t n, Layout layout) {
   const Twin a(dice, type, joined(batch, m, k), layout), b(dice, type, joined(batch, k, n), layout);

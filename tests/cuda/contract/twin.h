@@ -123,4 +123,12 @@ std::pair<std::string, std::string> messages(F&& f) {
   return out;
 }
 
+/// The shape of matrices in a batch.
+inline Shape joined(const Shape& batch, int64_t rows, int64_t columns) {
+  Shape out = batch;
+  out.push_back(rows);
+  out.push_back(columns);
+  return out;
+}
+
 }  // namespace scoregrad::contract
