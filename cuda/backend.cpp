@@ -83,6 +83,10 @@ constexpr Backend table{
     .triangular_solve = Noted<"triangular_solve", triangular_solve>::run,
     .logabsdet = Noted<"logabsdet", logabsdet>::run,
     .symeig = Noted<"symeig", symeig>::run,
+    .begin_graph = nullptr,
+    .end_graph = nullptr,
+    .launch_graph = nullptr,
+    .destroy_graph = nullptr,
 };
 
 }  // namespace

@@ -36,6 +36,9 @@ struct MemoryUse {
   int64_t live, peak, pooled;
 };
 
+/// Calls that a device has taken down to run them again as one; each backend defines its own.
+struct CallGraph;
+
 struct Backend {
   const char* name;
 
