@@ -87,6 +87,13 @@ struct Backend {
   void (*symeig)(Where at, const View& values, const View& vectors,
                  const View& in);  // lower triangle of in = V diag(values) V', values ascending; of each column of V the largest entry in
                                    // size (the first of equals) is positive; throws if LAPACK gives up, naming the batch entry
+
+  // many calls as one launch; null where a device has none. Between begin and end what this thread calls is taken down and not run; a call
+  // that must wait for the device or cannot be taken down throws Error. Memory that the calls take for themselves stays the graph's.
+  void (*begin_graph)();                   // throws where nothing can be taken down now
+  CallGraph* (*end_graph)(bool keep);      // ends it in any case; null if not to be kept; throws if it cannot be run as one
+  void (*launch_graph)(CallGraph* graph);  // the calls once more, on the same addresses and numbers
+  void (*destroy_graph)(CallGraph* graph) noexcept;
 };
 
 const Backend& cpu_backend();
