@@ -15,8 +15,14 @@ void check_falling(const char* op, const std::vector<double>& times, Where at) {
 }
 int64_t left(const Course& course, const SamplerOptions& options) { return std::max<int64_t>(0, course.steps() - options.first); }
 
-Tensor reverse_step(const Tensor& x, const Tensor& s, const Stage& now, double span, const Tensor& z) {
-  return (1 - span * now.drift) * x + span * now.diffusion2 * s + std::sqrt(span * now.diffusion2) * z;
+// x' = c[1] x + c[2] s + c[3] z with the level c[0] of s, from time t to t'.
+std::vector<double> reverse_numbers(const Stage& now, const Stage& then) {
+  const double span = now.time - then.time;
+  return {now.time, 1 - span * now.drift, span * now.diffusion2, std::sqrt(span * now.diffusion2)};
+}
+// The numbers of a step, one by one.
+auto entries(const Tensor& numbers) {
+  return [numbers](int64_t i) { return select(numbers, 0, i); };
 }
 
 }  // namespace
@@ -25,10 +31,15 @@ Samples reverse_sde(const NoisyScore& score, const Tensor& x, const Course& cour
                     Where at) {
   check_falling("reverse_sde", course.times, at);
   Walk walk("reverse_sde", x, left(course, options), options, at);
+  walk.each([&](const Tensors& in) {
+    const auto c = entries(in[1]);
+    const Tensor& now = in[0];
+    return Tensors{c(1) * now + c(2) * walk.score(score, now, c(0)) + c(3) * walk.noise(in[2], now)};
+  });
   while (walk.next()) {
-    const Stage now = course.stage(walk.number()), then = course.stage(walk.number() + 1);
-    const Tensor s = walk.score(score, walk.x(), now.time);
-    walk.to(reverse_step(walk.x(), s, now, now.time - then.time, walk.noise(key, walk.number())));
+    const int64_t i = walk.number();
+    walk.evaluated(1);
+    walk.to(walk.step({walk.x(), walk.numbers(reverse_numbers(course.stage(i), course.stage(i + 1))), walk.draw(key, i)})[0]);
   }
   return walk.samples();
 }
@@ -39,14 +50,21 @@ Samples predictor_corrector(const NoisyScore& score, const Tensor& x, const Cour
   if (corrector.count < 0 || !(corrector.snr > 0))
     throw Error(at, fmt::format("predictor_corrector: {} corrector steps of ratio {}", corrector.count, corrector.snr));
   Walk walk("predictor_corrector", x, left(course, options), options, at);
+  walk.each([&](const Tensors& in) {  // x, numbers, and a draw for each step, the corrector's after the predictor's
+    const auto c = entries(in[1]);
+    Tensor y = c(1) * in[0] + c(2) * walk.score(score, in[0], c(0)) + c(3) * walk.noise(in[2], in[0]);
+    for (size_t j = 3; j < in.size(); ++j) y = y + c(5) * walk.score(score, y, c(4)) + c(6) * walk.noise(in[j], y);
+    return Tensors{y};
+  });
   while (walk.next()) {
     const Stage now = course.stage(walk.number()), then = course.stage(walk.number() + 1);
-    int64_t draw = walk.number() * (1 + corrector.count);
-    Tensor y = reverse_step(walk.x(), walk.score(score, walk.x(), now.time), now, now.time - then.time, walk.noise(key, draw));
     const double e = 4 * corrector.snr * corrector.snr * then.sigma * then.sigma;
-    for (int64_t j = 0; e > 0 && j < corrector.count; ++j)
-      y = y + 0.5 * e * walk.score(score, y, then.time) + std::sqrt(e) * walk.noise(key, ++draw);
-    walk.to(y);
+    std::vector<double> numbers = reverse_numbers(now, then);
+    numbers.insert(numbers.end(), {then.time, 0.5 * e, std::sqrt(e)});
+    Tensors in{walk.x(), walk.numbers(numbers)};
+    for (int64_t j = 0; j <= (e > 0 ? corrector.count : 0); ++j) in.push_back(walk.draw(key, walk.number() * (1 + corrector.count) + j));
+    walk.evaluated(static_cast<int64_t>(in.size()) - 2);
+    walk.to(walk.step(in)[0]);
   }
   return walk.samples();
 }
@@ -55,16 +73,21 @@ Samples ancestral(const NoisyScore& score, const Tensor& x, const Course& course
                   Where at) {
   check_falling("ancestral", course.times, at);
   Walk walk("ancestral", x, left(course, options), options, at);
+  walk.each([&](const Tensors& in) {
+    const auto c = entries(in[1]);
+    const Tensor s = walk.score(score, in[0], c(0)), y = c(3) * ((in[0] + c(1) * s) / c(2)) - c(4) * s;
+    return Tensors{in.size() > 2 ? y + c(5) * walk.noise(in[2], y) : y};
+  });
   while (walk.next()) {
     const Stage now = course.stage(walk.number()), then = course.stage(walk.number() + 1);
-    const Tensor s = walk.score(score, walk.x(), now.time);
     // What noise the step from `then` to `now` would add, and what of it is left in x_then given x_now and the data.
     const double kept = now.alpha / then.alpha, added = now.sigma * now.sigma - kept * kept * then.sigma * then.sigma;
     const double variance = eta * eta * added * then.sigma * then.sigma / (now.sigma * now.sigma);
     const double known = std::sqrt(std::max(0.0, then.sigma * then.sigma - variance));
-    Tensor y = then.alpha * denoised(walk.x(), s, now) - known * now.sigma * s;
-    if (variance > 0) y = y + std::sqrt(variance) * walk.noise(key, walk.number());
-    walk.to(y);
+    Tensors in{walk.x(), walk.numbers({now.time, now.sigma * now.sigma, now.alpha, then.alpha, known * now.sigma, std::sqrt(variance)})};
+    if (variance > 0) in.push_back(walk.draw(key, walk.number()));
+    walk.evaluated(1);
+    walk.to(walk.step(in)[0]);
   }
   return walk.samples();
 }
@@ -78,14 +101,23 @@ Samples edm(const NoisyScore& score, const Tensor& x, const EdmSteps& steps, con
   const int64_t count = static_cast<int64_t>(sigmas.size()) - 1;
   const double most = std::min(steps.churn / static_cast<double>(count), std::sqrt(2.0) - 1);
   Walk walk("edm", x, std::max<int64_t>(0, count - options.first), options, at);
+  walk.each([&](const Tensors& in) {  // x, numbers, fewer where the step ends at 0, and a draw where it is churned
+    const auto c = entries(in[1]);
+    const Tensor start = in.size() > 2 ? in[0] + c(3) * walk.noise(in[2], in[0]) : in[0];
+    const Tensor slope = c(1) * walk.score(score, start, c(0)), end = start + c(2) * slope;
+    if (in[1].extent(0) == 4) return Tensors{end};
+    return Tensors{start + c(4) * (slope - c(5) * walk.score(score, end, c(5)))};
+  });
   while (walk.next()) {
     const size_t i = static_cast<size_t>(walk.number());
     const bool churned = most > 0 && steps.from <= sigmas[i] && sigmas[i] <= steps.to;
     const double from = churned ? sigmas[i] * (1 + most) : sigmas[i], to = sigmas[i + 1];
-    Tensor start = walk.x();
-    if (churned) start = start + std::sqrt(from * from - sigmas[i] * sigmas[i]) * steps.noise * walk.noise(key, walk.number());
-    const Tensor slope = -from * walk.score(score, start, from), end = start + (to - from) * slope;
-    walk.to(to == 0 ? end : start + (0.5 * (to - from)) * (slope - to * walk.score(score, end, to)));
+    std::vector<double> numbers{from, -from, to - from, std::sqrt(from * from - sigmas[i] * sigmas[i]) * steps.noise};
+    if (to != 0) numbers.insert(numbers.end(), {0.5 * (to - from), to});
+    Tensors in{walk.x(), walk.numbers(numbers)};
+    if (churned) in.push_back(walk.draw(key, walk.number()));
+    walk.evaluated(to == 0 ? 1 : 2);
+    walk.to(walk.step(in)[0]);
   }
   return walk.samples();
 }

@@ -10,21 +10,28 @@ namespace scoregrad {
 namespace {
 
 int64_t left(const Course& course, const SamplerOptions& options) { return std::max<int64_t>(0, course.steps() - options.first); }
+// How many steps a solver is likely to make: a tolerance wants a hundred, more or less.
+int64_t expected(const Course& course, const Ode& ode) { return ode.method == Method::dormand_prince ? 100 : course.steps(); }
 
 }  // namespace
 
 Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course& course, const Ode& ode, const SamplerOptions& options,
                          Where at) {
   Walk walk("probability_flow", x, left(course, options), options, at);
-  Integrator integrate(
-      [&](double t, const Tensor& y) {
-        const Stage now = course.at(t);
-        return now.drift * y - (0.5 * now.diffusion2) * walk.score(score, y, t);
-      },
-      ode, at);
+  const auto slope = [&](const Tensor& c, const Tensor& y) {
+    return select(c, 0, 1) * y - select(c, 0, 2) * walk.score(score, y, select(c, 0, 0));
+  };
+  const auto numbers = [&](double t) {
+    const Stage now = course.at(t);
+    return std::vector<double>{t, now.drift, 0.5 * now.diffusion2};
+  };
+  Integrator integrate({slope, numbers}, ode, walk.compiled(expected(course, ode)), at);
   while (walk.next()) {
     const size_t i = static_cast<size_t>(walk.number());
+    const int64_t before = integrate.evaluations();
     const Tensor y = integrate(walk.x(), course.times[i], course.times[i + 1], [&] { return walk.next(); });
+    walk.evaluated(integrate.evaluations() - before);
+    walk.tells(integrate.step().replayed(), integrate.step().refusal());
     if (y.defined()) walk.to(y);
   }
   return walk.samples();
@@ -32,27 +39,41 @@ Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course&
 
 Samples ddim(const NoisyScore& score, const Tensor& x, const Course& course, const SamplerOptions& options, Where at) {
   Walk walk("ddim", x, left(course, options), options, at);
+  walk.each([&](const Tensors& in) {
+    const auto c = [&](int64_t i) { return select(in[1], 0, i); };
+    const Tensor s = walk.score(score, in[0], c(0));
+    return Tensors{c(3) * ((in[0] + c(1) * s) / c(2)) - c(4) * s};
+  });
   while (walk.next()) {
     const Stage now = course.stage(walk.number()), then = course.stage(walk.number() + 1);
-    const Tensor s = walk.score(score, walk.x(), now.time);
-    walk.to(then.alpha * denoised(walk.x(), s, now) - (then.sigma * now.sigma) * s);
+    walk.evaluated(1);
+    walk.to(walk.step({walk.x(), walk.numbers({now.time, now.sigma * now.sigma, now.alpha, then.alpha, then.sigma * now.sigma})})[0]);
   }
   return walk.samples();
 }
 
 Samples dpm_solver(const NoisyScore& score, const Tensor& x, const Course& course, const SamplerOptions& options, Where at) {
   Walk walk("dpm_solver", x, left(course, options), options, at);
-  Tensor before;    // the denoised x of the last step
-  double last = 0;  // and how far that step went in log(alpha/sigma)
+  Tensor before;                      // the denoised x of the last step
+  double last = 0;                    // and how far that step went in log(alpha/sigma)
+  walk.each([&](const Tensors& in) {  // x, numbers and, in a step of second order, the denoised x before
+    const auto c = [&](int64_t i) { return select(in[1], 0, i); };
+    const Tensor here = (in[0] + c(1) * walk.score(score, in[0], c(0))) / c(2);
+    const Tensor target = in.size() > 2 ? here + c(5) * (here - in[2]) : here;
+    return Tensors{c(3) * in[0] - c(4) * target, here};
+  });
   while (walk.next()) {
     const Stage now = course.stage(walk.number()), then = course.stage(walk.number() + 1);
-    const Tensor here = denoised(walk.x(), walk.score(score, walk.x(), now.time), now);
     const double h = std::log(then.alpha / then.sigma) - std::log(now.alpha / now.sigma);
     const bool first_order = !before.defined() || !std::isfinite(h);
-    const Tensor target = first_order ? here : here + (0.5 * h / last) * (here - before);
-    walk.to((then.sigma / now.sigma) * walk.x() - (then.alpha * std::expm1(-h)) * target);
-    before = here;
+    Tensors in{walk.x(), walk.numbers({now.time, now.sigma * now.sigma, now.alpha, then.sigma / now.sigma, then.alpha * std::expm1(-h),
+                                       first_order ? 0 : 0.5 * h / last})};
+    if (!first_order) in.push_back(before);
+    const Tensors next = walk.step(in);
+    before = next[1];
     last = h;
+    walk.evaluated(1);
+    walk.to(next[0]);
   }
   return walk.samples();
 }
@@ -61,25 +82,24 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
                           const std::function<Tensor(const Tensor&)>& log_prior, const Key& key, const LikelihoodOptions& options,
                           Where at) {
   if (x.rank() != 2) throw Error(at, fmt::format("log_likelihood: points of shape {}; wanted is [n, d]", to_string(x.shape())));
-  const SamplerOptions run{.differentiable = options.differentiable, .progress = options.progress};
+  const SamplerOptions run{.differentiable = options.differentiable, .progress = options.progress, .compile = options.compile};
   Walk walk("log_likelihood", x, course.steps(), run, at);
   const int64_t n = x.extent(0), d = x.extent(1);
   const Tensor probes = options.probes > 0 ? rademacher({options.probes, n, d}, key, like(x), 0, at) : Tensor{};
-  int64_t evaluations = 0;
   // The state is x with the integral of the divergence as a last column.
-  Integrator integrate(
-      [&](double t, const Tensor& y) {
-        ++evaluations;
-        const Stage now = course.at(t);
-        const Tensor level = scalar(t, like(y), at), points = narrow(y, 1, 0, d);
-        const Function field = [&](const Tensor& p) { return score(p, level); };
-        const ValueAndDivergence s = probes.defined() ? divergence(field, points, probes, options.differentiable, at)
-                                                      : divergence(field, points, options.differentiable, at);
-        const Tensor slope = now.drift * points - (0.5 * now.diffusion2) * s.value;
-        const Tensor rate = now.drift * static_cast<double>(d) - (0.5 * now.diffusion2) * s.divergence;
-        return concat({slope, unsqueeze(rate, 1)}, 1, at);
-      },
-      options.ode, at);
+  const auto slope = [&](const Tensor& numbers, const Tensor& y) {
+    const auto c = [&](int64_t i) { return select(numbers, 0, i); };
+    const Tensor points = narrow(y, 1, 0, d);
+    const Function field = [&](const Tensor& p) { return score(p, c(0)); };
+    const ValueAndDivergence s = probes.defined() ? divergence(field, points, probes, options.differentiable, at)
+                                                  : divergence(field, points, options.differentiable, at);
+    return concat({c(1) * points - c(2) * s.value, unsqueeze(c(3) - c(2) * s.divergence, 1)}, 1, at);
+  };
+  const auto numbers = [&](double t) {
+    const Stage now = course.at(t);
+    return std::vector<double>{t, now.drift, 0.5 * now.diffusion2, now.drift * static_cast<double>(d)};
+  };
+  Integrator integrate({slope, numbers}, options.ode, walk.compiled(expected(course, options.ode)), at);
   Tensor y = concat({walk.x(), zeros({n, 1}, like(x), at)}, 1, at);
   while (walk.next()) {
     const size_t i = static_cast<size_t>(walk.step());
@@ -87,7 +107,7 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
     walk.to(narrow(y, 1, 0, d));
   }
   if (walk.samples().stopped) throw Error(at, "log_likelihood: stopped on the way");
-  return {log_prior(walk.x()) + select(y, 1, d), walk.x(), evaluations};
+  return {log_prior(walk.x()) + select(y, 1, d), walk.x(), integrate.evaluations()};
 }
 
 }  // namespace scoregrad

@@ -31,6 +31,7 @@ struct LikelihoodOptions {
                                 ///< all the way, which is unbiased for log p
   bool differentiable = false;  ///< gradients flow into x and whatever the score uses
   std::function<bool(double)> progress = {};  ///< as for samplers; a run that is stopped throws Error
+  bool compile = true;                        ///< as for samplers
 };
 /// log p(x) at the course's first time: that of the end by `log_prior`, [n, d] -> [n], plus the integral of div(f x - (1/2) g^2 s) along
 /// the way. The course rises.   (Chen et al. 2018; Song et al. 2021)

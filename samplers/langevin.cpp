@@ -11,7 +11,7 @@ namespace {
 void check_size(const char* op, double size, Where at) {
   if (!(size > 0) || !std::isfinite(size)) throw Error(at, fmt::format("{}: steps of size {}", op, size));
 }
-// sqrt(e) z + (e/2) s + x, in this order for every chain.
+// x + (e/2) s + sqrt(e) z, in this order for every chain.
 Tensor moved(const Tensor& x, const Tensor& s, double e, const Tensor& z) { return x + 0.5 * e * s + std::sqrt(e) * z; }
 // log N(y; x + (e/2) s, e I) up to a constant.
 Tensor log_proposal(const Tensor& y, const Tensor& x, const Tensor& s, double e) {
@@ -23,7 +23,14 @@ Tensor log_proposal(const Tensor& y, const Tensor& x, const Tensor& s, double e)
 Samples langevin(const ScoreFunction& score, const Tensor& x, const Steps& steps, const Key& key, const SamplerOptions& options, Where at) {
   check_size("langevin", steps.size, at);
   Walk walk("langevin", x, steps.count, options, at);
-  while (walk.next()) walk.to(moved(walk.x(), walk.score(score, walk.x()), steps.size, walk.noise(key, walk.number())));
+  walk.each([&](const Tensors& in) {
+    const Tensor &at_x = in[0], &draw = in[1];
+    return Tensors{moved(at_x, walk.score(score, at_x), steps.size, walk.noise(draw, at_x))};
+  });
+  while (walk.next()) {
+    walk.evaluated(1);
+    walk.to(walk.step({walk.x(), walk.draw(key, walk.number())})[0]);
+  }
   return walk.samples();
 }
 
@@ -33,24 +40,36 @@ Samples mala(const std::function<DensityAndScore(const Tensor&)>& law, const Ten
   check_size("mala", e, at);
   if (x.rank() != 2) throw Error(at, fmt::format("mala: particles of shape {}; wanted is [n, d]", to_string(x.shape())));
   Walk walk("mala", x, steps.count, options, at);
-  DensityAndScore here;
   const auto evaluate = [&](const Tensor& points) {
     DensityAndScore out;
     walk.score([&](const Tensor& p) { return (out = law(p)).score; }, points);
     return out;
   };
-  Tensor accepted = zeros({x.extent(0)}, like(x), at);
-  while (walk.next()) {
-    if (!here.score.defined()) here = evaluate(walk.x());
-    const Tensor now = walk.x(), y = moved(now, here.score, e, walk.noise(key, walk.number()));
+  walk.each([&](const Tensors& in) {
+    const Tensor &now = in[0], &draw = in[1], &words = in[2], &accepted = in[5];
+    const DensityAndScore here{in[3], in[4]};
+    const Tensor y = moved(now, here.score, e, walk.noise(draw, now));
     const DensityAndScore there = evaluate(y);
     const Tensor log_ratio =
         there.log_density - here.log_density + log_proposal(now, y, there.score, e) - log_proposal(y, now, here.score, e);
-    const Tensor u = uniform(accepted.shape(), key.fold(walk.number()).fold("accept"), like(x), 0, at);
+    const Tensor u = uniform(accepted.shape(), Key(words), like(now), 0, at);
     const Tensor yes = log(u) < log_ratio, row = unsqueeze(yes, -1);  // what is not a number is refused
-    here = {where(yes, there.log_density, here.log_density), where(row, there.score, here.score)};
-    accepted = accepted + yes.to(x.dtype());
-    walk.to(where(row, y, now));
+    return Tensors{where(row, y, now), where(yes, there.log_density, here.log_density), where(row, there.score, here.score),
+                   accepted + yes.to(now.dtype())};
+  });
+  DensityAndScore here;
+  Tensor accepted = zeros({x.extent(0)}, like(x), at);
+  while (walk.next()) {
+    if (!here.score.defined()) {
+      here = evaluate(walk.x());
+      walk.evaluated(1);
+    }
+    const Tensor words = key.fold(walk.number()).fold("accept").tensor(x.device(), at);
+    const Tensors next = walk.step({walk.x(), walk.draw(key, walk.number()), words, here.log_density, here.score, accepted});
+    here = {next[1], next[2]};
+    accepted = next[3];
+    walk.evaluated(1);
+    walk.to(next[0]);
   }
   walk.samples().acceptance = accepted / static_cast<double>(std::max<int64_t>(1, walk.step()));
   return walk.samples();
@@ -65,15 +84,22 @@ Samples annealed_langevin(const NoisyScore& score, const Tensor& x, const Anneal
     if (!(sigma > 0)) throw Error(at, fmt::format("annealed_langevin: a noise level of {}", sigma));
   const int64_t total = static_cast<int64_t>(levels.sigmas.size()) * levels.count;
   Walk walk("annealed_langevin", x, std::max<int64_t>(0, total - options.first), options, at);
+  walk.each([&](const Tensors& in) {
+    const Tensor& now = in[0];
+    const auto c = [&](int64_t i) { return select(in[1], 0, i); };
+    return Tensors{now + c(1) * walk.score(score, now, c(0)) + c(2) * walk.noise(in[2], now)};
+  });
   while (walk.next()) {
     const size_t level = static_cast<size_t>(walk.number() / levels.count);
-    const Tensor s = walk.score(score, walk.x(), levels.sigmas[level]);
-    walk.to(moved(walk.x(), s, levels.size(level), walk.noise(key, walk.number())));
+    const double e = levels.size(level);
+    walk.evaluated(1);
+    walk.to(walk.step({walk.x(), walk.numbers({levels.sigmas[level], 0.5 * e, std::sqrt(e)}), walk.draw(key, walk.number())})[0]);
   }
   Samples& out = walk.samples();
   if (levels.denoise && !out.stopped) {
     const double sigma = levels.sigmas.back();
-    out.x = out.x + sigma * sigma * walk.score(score, out.x, sigma);
+    out.x = out.x + sigma * sigma * walk.score(score, out.x, scalar(sigma, like(out.x), at));
+    walk.evaluated(1);
   }
   return out;
 }

@@ -24,29 +24,71 @@ constexpr double weight[stages][stages - 1] = {
 constexpr std::array<double, stages> difference = {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
 
 // The largest entry of |x| / (absolute + relative |y|).
-double scaled(const Tensor& x, const Tensor& y, const Ode& ode) {
+Tensor scaled(const Tensor& x, const Tensor& y, const Ode& ode) {
   const NoGrad guard;
-  return max(abs(x) / (ode.absolute + ode.relative * abs(y))).item();
+  return max(abs(x) / (ode.absolute + ode.relative * abs(y)));
 }
 
 }  // namespace
+
+Integrator::Integrator(Slope slope, const Ode& ode, CompileOptions compile, Where at)
+    : slope_(std::move(slope)), ode_(ode), at_(at), step_([this](const Tensors& in) { return one_step(in); }, compile) {}
+
+// The slope's numbers at several times.   [times, k]
+Tensor Integrator::numbers(const std::vector<double>& times, const Tensor& y) const {
+  std::vector<double> all;
+  for (double t : times) {
+    const std::vector<double> some = slope_.numbers(t);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  const auto n = static_cast<int64_t>(times.size());
+  return from(all, {n, static_cast<int64_t>(all.size()) / n}, like(y), at_);
+}
+
+// One step as a function of tensors: y, the slope's numbers, the method's coefficients times h and, of dormand_prince, the first slope. It
+// returns the next y, and of dormand_prince the last slope and the error by the tolerance.
+Tensors Integrator::one_step(const Tensors& in) const {
+  const Tensor& y = in[0];
+  const auto slope = [&](int64_t stage, const Tensor& at) { return slope_.f(select(in[1], 0, stage), at); };
+  const auto c = [&](int64_t i) { return select(in[2], 0, i); };
+  if (ode_.method != Method::dormand_prince) {
+    const Tensor k = slope(0, y);
+    if (ode_.method == Method::euler) return {y + c(0) * k};
+    return {y + c(1) * (k + slope(1, y + c(0) * k))};
+  }
+  std::array<Tensor, stages> k = {in[3]};
+  Tensor next;
+  int64_t coefficient = 1;
+  for (size_t i = 1; i < stages; ++i) {
+    next = y;
+    for (size_t j = 0; j < i; ++j)
+      if (weight[i][j] != 0) next = next + c(coefficient++) * k[j];
+    k[i] = slope(static_cast<int64_t>(i) - 1, next);
+  }
+  const NoGrad guard;
+  Tensor e = difference[0] * k[0];
+  for (size_t i = 2; i < stages; ++i) e = e + difference[i] * k[i];
+  return {next, k[stages - 1], scaled(c(0) * e, maximum(abs(y), abs(next)), ode_)};
+}
 
 Tensor Integrator::operator()(const Tensor& y, double from, double to, const std::function<bool()>& go) {
   const double h = to - from;
   if (h == 0 || y.numel() == 0) return y;
   if (ode_.method == Method::dormand_prince) return adaptive(y, from, to, go);
-  const Tensor k = slope_(from, y);
   ++accepted_;
-  if (ode_.method == Method::euler) return y + h * k;
-  return y + (0.5 * h) * (k + slope_(to, y + h * k));
+  const bool euler = ode_.method == Method::euler;
+  evaluations_ += euler ? 1 : 2;
+  const std::vector<double> times = euler ? std::vector<double>{from} : std::vector<double>{from, to};
+  return step_({y, numbers(times, y), scoregrad::from({h, 0.5 * h}, like(y), at_)}, at_)[0];
 }
 
 Tensor Integrator::adaptive(Tensor y, double from, double to, const std::function<bool()>& go) {
   const double sign = to > from ? 1 : -1, length = std::abs(to - from);
-  Tensor first = slope_(from, y);
+  Tensor first = slope_.f(select(numbers({from}, y), 0, 0), y);
+  ++evaluations_;
   if (size_ == 0) {
-    const double slope = scaled(first, y, ode_);
-    size_ = slope > 0 ? 0.01 * std::max(1.0, scaled(y, y, ode_)) / slope : length;
+    const double slope = scaled(first, y, ode_).item();
+    size_ = slope > 0 ? 0.01 * std::max(1.0, scaled(y, y, ode_).item()) / slope : length;
   }
   double done = 0;
   for (int64_t step = 0; done < length; ++step) {
@@ -54,26 +96,20 @@ Tensor Integrator::adaptive(Tensor y, double from, double to, const std::functio
     const double h = std::min(size_, length - done), t = from + sign * done;
     if (step >= ode_.most || !(t + sign * h != t))
       throw Error(at_, fmt::format("dormand_prince: no tolerable step at time {} after {}; is the slope finite there?", t, step));
-    std::array<Tensor, stages> k = {first};
-    Tensor next;
+    std::vector<double> times, coefficients{h};
     for (size_t i = 1; i < stages; ++i) {
-      next = y;
       for (size_t j = 0; j < i; ++j)
-        if (weight[i][j] != 0) next = next + (sign * h * weight[i][j]) * k[j];
+        if (weight[i][j] != 0) coefficients.push_back(sign * h * weight[i][j]);
       // The last two stages stand at the end, exactly: a slope may not exist beyond it.
-      k[i] = slope_(node[i] == 1 && h == length - done ? to : t + sign * h * node[i], next);
+      times.push_back(node[i] == 1 && h == length - done ? to : t + sign * h * node[i]);
     }
-    double error = 0;
-    {
-      const NoGrad guard;
-      Tensor e = difference[0] * k[0];
-      for (size_t i = 2; i < stages; ++i) e = e + difference[i] * k[i];
-      error = scaled(h * e, maximum(abs(y), abs(next)), ode_);
-    }
+    evaluations_ += stages - 1;
+    const Tensors next = step_({y, numbers(times, y), scoregrad::from(coefficients, like(y), at_), first}, at_);
+    const double error = next[2].item();
     if (error <= 1) {
       done = h == length - done ? length : done + h;
-      y = next;
-      first = k[stages - 1];
+      y = next[0];
+      first = next[1];
       ++accepted_;
     } else {
       ++rejected_;

@@ -1,12 +1,18 @@
 // Ordinary differential equations dy/dt = f(t, y) of whole tensors: fixed steps, and steps that a tolerance chooses.
 #pragma once
 #include <functional>
+#include <vector>
 
+#include "autograd/compile/compile.h"
 #include "autograd/ops/ops.h"
 
 namespace scoregrad {
 
-using Slope = std::function<Tensor(double t, const Tensor& y)>;
+/// dy/dt = f(numbers(t), y): what f needs of the time comes as a tensor like y, so that a step is a function of tensors alone.
+struct Slope {
+  std::function<Tensor(const Tensor& numbers, const Tensor& y)> f;                                         ///< [k], y -> like y
+  std::function<std::vector<double>(double t)> numbers = [](double t) { return std::vector<double>{t}; };  ///< k numbers
+};
 
 enum class Method {
   euler,           ///< y + h f;  error O(h)
@@ -23,20 +29,29 @@ struct Ode {
 /// Carries y through successive times and remembers the size of its steps.
 class Integrator {
  public:
-  Integrator(Slope slope, const Ode& ode, Where at = Where::here()) : slope_(std::move(slope)), ode_(ode), at_(at) {}
+  /// Steps are compiled as `compile` says; see for_loop.
+  Integrator(Slope slope, const Ode& ode, CompileOptions compile = {.enabled = false}, Where at = Where::here());
+  Integrator(const Integrator&) = delete;
+  Integrator& operator=(const Integrator&) = delete;
   /// y at time `to`, given y at time `from`; an undefined tensor if `go` says no on the way.
   Tensor operator()(
       const Tensor& y, double from, double to, const std::function<bool()>& go = [] { return true; });
   int64_t accepted() const { return accepted_; }
   int64_t rejected() const { return rejected_; }
+  /// Of the slope.
+  int64_t evaluations() const { return evaluations_; }
+  const CompiledStep& step() const { return step_; }
 
  private:
   Tensor adaptive(Tensor y, double from, double to, const std::function<bool()>& go);
+  Tensors one_step(const Tensors& in) const;
+  Tensor numbers(const std::vector<double>& times, const Tensor& y) const;
   Slope slope_;
   Ode ode_;
   Where at_;
+  CompiledStep step_;
   double size_ = 0;
-  int64_t accepted_ = 0, rejected_ = 0;
+  int64_t accepted_ = 0, rejected_ = 0, evaluations_ = 0;
 };
 
 }  // namespace scoregrad

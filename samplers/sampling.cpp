@@ -27,22 +27,36 @@ void Walk::to(const Tensor& x) {
     samples_.stopped = samples_.steps < steps_;
 }
 
-Tensor Walk::noise(const Key& key, int64_t draw) const {
+void Walk::each(compiled::Step f) { step_.emplace(std::move(f), compiled(number() + steps_)); }
+
+Tensors Walk::step(const Tensors& arguments) {
+  Tensors results = (*step_)(arguments, at_);
+  tells(step_->replayed(), step_->refusal());
+  return results;
+}
+
+void Walk::tells(int64_t replayed, const std::string& refusal) {
+  samples_.replayed = replayed;
+  if (!refusal.empty()) samples_.eager = refusal;
+}
+
+Tensor Walk::draw(const Key& key, int64_t i) const {
   const Tensor& x = samples_.x;
-  if (!options_.noise) return normal(x.shape(), key.fold(draw), like(x), 0, at_);
-  const Tensor z = options_.noise(draw, x);
+  if (!options_.noise) return key.fold(i).tensor(x.device(), at_);
+  const Tensor z = options_.noise(i, x);
   if (z.shape() != x.shape() || z.dtype() != x.dtype())
     throw Error(at_, fmt::format("{}: noise of shape {} for particles of shape {}", op_, to_string(z.shape()), to_string(x.shape())));
   return z;
 }
 
-Tensor Walk::checked(const Tensor& s, const Tensor& x) {
-  ++samples_.evaluations;
+Tensor Walk::noise(const Tensor& drawn, const Tensor& x) const {
+  return options_.noise ? drawn : normal(x.shape(), Key(drawn), like(x), 0, at_);
+}
+
+Tensor Walk::checked(const Tensor& s, const Tensor& x) const {
   if (s.shape() != x.shape())
     throw Error(at_, fmt::format("{}: a score of shape {} for particles of shape {}", op_, to_string(s.shape()), to_string(x.shape())));
   return s;
 }
-Tensor Walk::score(const ScoreFunction& s, const Tensor& x) { return checked(s(x), x); }
-Tensor Walk::score(const NoisyScore& s, const Tensor& x, double level) { return checked(s(x, scalar(level, like(x), at_)), x); }
 
 }  // namespace scoregrad

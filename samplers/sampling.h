@@ -4,6 +4,7 @@
 #include <csignal>
 #include <functional>
 
+#include "autograd/compile/compile.h"
 #include "autograd/graph/mode.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
@@ -29,6 +30,8 @@ struct SamplerOptions {
   int64_t first = 0;
   /// What to use in place of the i-th draw of standard normals, shaped like x.
   std::function<Tensor(int64_t draw, const Tensor& x)> noise = {};
+  /// Steps are compiled (for_loop): the score is called in some of them only, so it must follow from its arguments and from tensors.
+  bool compile = true;
 };
 
 /// Where a sampler ended.
@@ -38,9 +41,11 @@ struct Samples {
   int64_t evaluations = 0;  ///< of the score, for all particles at once
   bool stopped = false;
   Tensor acceptance = {};  ///< share of proposals that each particle accepted; of samplers that propose   [n]
+  int64_t replayed = 0;    ///< steps, of a solver too, that were replays of a record
+  std::string eager = {};  ///< why steps could not be recorded, if they could not
 };
 
-/// The loop of a sampler: while (walk.next()) walk.to(...).
+/// The loop of a sampler: while (walk.next()) walk.to(walk.step(..)[0]), where a step is a function of tensors alone.
 class Walk {
  public:
   Walk(const char* op, const Tensor& x, int64_t steps, const SamplerOptions& options, Where at);
@@ -55,15 +60,30 @@ class Walk {
   const Tensor& x() const { return samples_.x; }
   /// The particles' next place, which ends the step.
   void to(const Tensor& x);
-  /// Standard normals like x.
-  Tensor noise(const Key& key, int64_t draw) const;
-  /// The score, counted and checked for its shape.
-  Tensor score(const ScoreFunction& s, const Tensor& x);
-  Tensor score(const NoisyScore& s, const Tensor& x, double level);
+  /// What a step computes from its arguments; host numbers that change from step to step come as `numbers`, draws as `draw`. Arguments of
+  /// another number or shape may mean another kind of step.
+  void each(compiled::Step f);
+  Tensors step(const Tensors& arguments);
+  /// How such a step is compiled, also by a solver of its own that makes about so many.
+  CompileOptions compiled(int64_t steps) const { return for_loop(steps, options_.compile && !recording()); }
+  /// Takes over what a compiled step tells of itself.
+  void tells(int64_t replayed, const std::string& refusal);
+  /// Host numbers for a step, like x.   [k]
+  Tensor numbers(const std::vector<double>& values) const { return from(values, like(samples_.x), at_); }
+  /// The i-th draw for a step: the words of its key, or what the options have in place of normals ...
+  Tensor draw(const Key& key, int64_t i) const;
+  /// ... and the standard normals like x that it stands for.
+  Tensor noise(const Tensor& drawn, const Tensor& x) const;
+  /// The score, checked for its shape.
+  Tensor score(const ScoreFunction& s, const Tensor& x) const { return checked(s(x), x); }
+  Tensor score(const NoisyScore& s, const Tensor& x, const Tensor& level) const { return checked(s(x, level), x); }
+  /// So many evaluations of the score were part of this step.
+  void evaluated(int64_t times) { samples_.evaluations += times; }
   Samples& samples() { return samples_; }
 
  private:
-  Tensor checked(const Tensor& s, const Tensor& x);
+  Tensor checked(const Tensor& s, const Tensor& x) const;
+  bool recording() const { return options_.differentiable && mode.recording; }
 
   const char* op_;
   const SamplerOptions& options_;
@@ -72,6 +92,7 @@ class Walk {
   RecordingScope recording_;
   int64_t steps_;
   Samples samples_;
+  std::optional<CompiledStep> step_;
 };
 
 }  // namespace scoregrad

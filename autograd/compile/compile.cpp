@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
 
 #include "autograd/compile/passes.h"
 #include "autograd/compile/replay.h"
@@ -13,6 +16,20 @@ namespace {
 using compiled::Sequence;
 
 constexpr size_t most_layouts = 8;
+constexpr int64_t shortest_loop = 40;  // steps: before, what is recorded costs more than replays save
+
+struct Switches {
+  std::atomic<bool> on;
+  bool log;
+};
+Switches& switches() {
+  static Switches s = [] {
+    const char* said = std::getenv("SCOREGRAD_COMPILE");
+    const std::string word = said ? said : "";
+    return Switches{word != "off", word == "log"};
+  }();
+  return s;
+}
 
 // What a record holds for: shapes, types, layouts, devices, and which arguments share memory.
 struct Layout {
@@ -46,7 +63,14 @@ struct Compilation {
   int64_t calls = 0;
   std::optional<Sequence> first;
   std::unique_ptr<compiled::Replay> replay;
+  int64_t since = 0;  // lenient: calls since the first record
 };
+
+// A product of matrices may be cut differently in a replay.
+bool has_products(const Sequence& s) {
+  return std::any_of(s.calls.begin(), s.calls.end(),
+                     [](const compiled::Call& c) { return c.entry == compiled::Entry::matmul || c.entry == compiled::Entry::convolution; });
+}
 
 Sequence passed(Sequence s, Pass stage) {
   if (stage == Pass::recorded) return s;
@@ -65,7 +89,9 @@ Sequence passed(Sequence s, Pass stage) {
 struct CompiledStep::State {
   compiled::Step f;
   CompileOptions options;
-  std::vector<std::unique_ptr<Compilation>> compilations;  // the one used last stands first
+  std::vector<std::unique_ptr<Compilation>> compilations = {};  // the one used last stands first
+  int64_t replayed = 0;
+  std::string refusal = {};
 
   Compilation& compilation(const Tensors& arguments) {
     Layout layout(arguments);
@@ -79,22 +105,76 @@ struct CompiledStep::State {
     compilations.insert(compilations.begin(), std::make_unique<Compilation>(Compilation{std::move(layout), 0, {}, {}}));
     return *compilations[0];
   }
+
+  Tensors replay(Compilation& p, const Tensors& arguments, Where at) {
+    ++replayed;
+    return p.replay->run(arguments, at);
+  }
+  void turn_eager(const std::string& why, Where at) {
+    refusal = why;
+    compilations.clear();
+    if (switches().log) fmt::print(stderr, "scoregrad: the loop at {}:{} stays eager: {}\n", at.file ? at.file : "?", at.line, why);
+  }
+  Tensors lenient_step(Compilation& p, const Tensors& arguments, Where at);
 };
 
-CompiledStep::CompiledStep(compiled::Step f, CompileOptions options) : state_(new State{std::move(f), options, {}}) {}
+Tensors CompiledStep::State::lenient_step(Compilation& p, const Tensors& arguments, Where at) {
+  if (p.replay) ++p.since;
+  if (p.since & (p.since - 1)) return replay(p, arguments, at);  // neither the first three nor a power of two after the first
+  compiled::Recorded r = compiled::record(f, arguments, at, true);
+  std::string why = r.refusal;
+  if (why.empty() && p.first) {
+    why = compiled::difference(*p.first, r.sequence);
+    if (!why.empty()) why = "two recordings of the step differ at " + why;
+  }
+  if (!why.empty()) {
+    if (p.since > 2)
+      throw Error(at, fmt::format("compile: a step that was replayed since step {} was recorded again and is another one now: {}. What "
+                                  "changed in between went unseen. Keep in tensors what changes, or say compile = false for this loop",
+                                  p.since / 2 + 1, why));
+    if (p.calls++ > 0 || p.first) turn_eager(why, at);  // at the first call what it makes for later ones is no reason
+    return std::move(r.results);
+  }
+  if (!p.first) {
+    try {
+      p.replay = std::make_unique<compiled::Replay>(passed(r.sequence, Pass::planned), at);
+    } catch (const Error& e) {
+      turn_eager(e.what(), at);
+      return std::move(r.results);
+    }
+    p.first = std::move(r.sequence);
+  }
+  if (!has_products(*p.first)) {  // then a replay would give the same bits
+    ++replayed;
+    return std::move(r.results);
+  }
+  compiled::undo(r);
+  r = {};
+  return replay(p, arguments, at);
+}
+
+CompileOptions for_loop(int64_t steps, bool wanted) {
+  return {.enabled = wanted && switches().on && steps >= shortest_loop, .lenient = true};
+}
+void set_compile_by_default(bool on) { switches().on = on; }
+bool compile_by_default() { return switches().on; }
+
+CompiledStep::CompiledStep(compiled::Step f, CompileOptions options) : state_(new State{std::move(f), options}) {}
 CompiledStep::~CompiledStep() = default;
 CompiledStep::CompiledStep(CompiledStep&&) noexcept = default;
 CompiledStep& CompiledStep::operator=(CompiledStep&&) noexcept = default;
 
 Tensors CompiledStep::operator()(const Tensors& arguments, Where at) {
-  if (!state_->options.enabled || recorder) return state_->f(arguments);  // inside another compiled step it is part of that one
+  // Inside another compiled step it is part of that one.
+  if (!state_->options.enabled || recorder || !state_->refusal.empty()) return state_->f(arguments);
   for (size_t i = 0; i < arguments.size(); ++i)
     if (!arguments[i].defined()) throw Error(at, fmt::format("compile: argument {} is undefined", i));
   Compilation& p = state_->compilation(arguments);
+  if (state_->options.lenient) return state_->lenient_step(p, arguments, at);
   const int64_t call = p.calls++;
   if (call == 0) return state_->f(arguments);  // state that is made at the first use is made here
   const bool audit = p.replay && state_->options.audit_every > 0 && call % state_->options.audit_every == 0;
-  if (p.replay && !audit) return p.replay->run(arguments, at);
+  if (p.replay && !audit) return state_->replay(p, arguments, at);
 
   compiled::Recorded r = compiled::record(state_->f, arguments, at);
   if (!p.first) {
@@ -123,6 +203,9 @@ std::string CompiledStep::show(Pass stage, Where at) const {
     throw Error(at, "show: the step has not been recorded yet; its second call records it");
   return compiled::show(passed(*state_->compilations[0]->first, stage));
 }
+
+int64_t CompiledStep::replayed() const { return state_->replayed; }
+const std::string& CompiledStep::refusal() const { return state_->refusal; }
 
 int64_t CompiledStep::held_bytes() const {
   int64_t bytes = 0;

@@ -13,7 +13,19 @@ namespace scoregrad {
 struct CompileOptions {
   int64_t audit_every = 0;  ///< every so many steps one is recorded again and compared; 0: never
   bool enabled = true;      ///< off: every step is eager
+  bool lenient = false;     ///< a step of whatever kind: what cannot be replayed stays eager; see for_loop
 };
+
+/// How the library's own loops compile a step that calls functions they were given: `train`, the samplers, Monte-Carlo estimates. Calls 1,
+/// 2, 3, 5, 9, 17, .. of the step are made and recorded; if it multiplies matrices, what they wrote is undone and their record replayed, so
+/// that every step has the same arithmetic wherever a run begins or goes on. All other calls are replays. A call that cannot be recorded,
+/// or is not like the ones before, turns all further ones eager: nothing is lost and nothing done twice. Only where calls went unseen since
+/// the last comparison it throws Error, since they may have been wrong. Off where the switch is off, and for loops too short to gain.
+CompileOptions for_loop(int64_t steps, bool wanted = true);
+/// The switch of all these loops, on unless the environment says SCOREGRAD_COMPILE=off. (SCOREGRAD_COMPILE=log writes a line to stderr
+/// where a loop stays eager because its step cannot be recorded.)
+void set_compile_by_default(bool on);
+bool compile_by_default();
 
 /// The lists of calls of a compiled step, as recorded and after each pass.
 enum class Pass : uint8_t { recorded, merged, folded, fused, planned };
@@ -35,6 +47,10 @@ class CompiledStep {
   bool replays(const Tensors& arguments) const;
   /// The list of calls of the step that was replayed or recorded last; throws Error before the second record.
   std::string show(Pass stage, Where at = Where::here()) const;
+  /// Steps whose results are those of a replay.
+  int64_t replayed() const;
+  /// Why a lenient step has turned eager; empty if it has not.
+  const std::string& refusal() const;
   /// Bytes that its replays hold between calls.
   int64_t held_bytes() const;
 

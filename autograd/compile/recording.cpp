@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -24,14 +25,20 @@ Span span_of(const View& v) {
   return {static_cast<const char*>(v.data) + low * size, static_cast<size_t>((high - low + 1) * size)};
 }
 
+// All bytes of one storage into another, below any recorder.
+void copy_bytes(const Storage& to, const Storage& from) {
+  const auto n = static_cast<int64_t>(from.bytes);
+  real(from.device.kind).copy({to.data, DType::boolean, {n}, {1}}, {from.data, DType::boolean, {n}, {1}});
+}
+
 class Notes final : public Recorder {
  public:
-  explicit Notes(const Tensors& arguments) {
+  Notes(const Tensors& arguments, bool lenient) : lenient_(lenient) {
     for (size_t i = 0; i < arguments.size(); ++i) {
-      const Storage& s = *arguments[i].body().storage;
+      Storage& s = *arguments[i].body().storage;
       if (s.bytes == 0 || !live_.try_emplace(static_cast<char*>(s.data), Live{static_cast<int>(sequence_.buffers.size()), s.bytes}).second)
         continue;
-      add_buffer({.kind = Buffer::input, .bytes = s.bytes, .device = s.device, .slot = static_cast<int>(i)});
+      add_buffer({.kind = Buffer::input, .bytes = s.bytes, .device = s.device, .slot = static_cast<int>(i)}, &s);
     }
   }
 
@@ -46,7 +53,7 @@ class Notes final : public Recorder {
   void seen(Storage& s) override {
     if (s.bytes == 0 || live_.count(static_cast<char*>(s.data))) return;
     live_[static_cast<char*>(s.data)] = {static_cast<int>(sequence_.buffers.size()), s.bytes};
-    add_buffer({.kind = Buffer::captured, .bytes = s.bytes, .device = s.device, .storage = Ref<Storage>(&s)});
+    add_buffer({.kind = Buffer::captured, .bytes = s.bytes, .device = s.device, .storage = Ref<Storage>(&s)}, &s);
   }
 
   Call call(Entry entry, Device::Kind kind) const {
@@ -57,7 +64,7 @@ class Notes final : public Recorder {
   void read(Call& c, const View& v) { c.in.push_back(place(v, true, c)); }
   void write(Call& c, const View& v) {
     c.out.push_back(place(v, false, c));
-    if (c.out.back().buffer >= 0) written_[static_cast<size_t>(c.out.back().buffer)] = 1;
+    if (c.out.back().buffer >= 0) about_to_write(c.out.back().buffer);
   }
   void key(Call& c, KeyWords k) {
     c.keyed = k.address != nullptr;
@@ -74,7 +81,7 @@ class Notes final : public Recorder {
     c.out.push_back({buffer, offset, DType::boolean, {n}, {1}});
     c.bytes.assign(bytes, bytes + count);
     note(std::move(c));
-    written_[static_cast<size_t>(buffer)] = 1;
+    about_to_write(buffer);
   }
 
   Place find(const void* data, DType dtype, const Shape& shape, const Strides& strides) const {
@@ -86,7 +93,14 @@ class Notes final : public Recorder {
     return {l.buffer, address - base, dtype, shape, strides};
   }
   Where line() const { return line_; }
-  Sequence finish(const Tensors& results, Where at);
+  // What a replay could not do.
+  void refuse(Where at, const std::string& why) {
+    const Error e(at, "compile: " + why);
+    if (!lenient_) throw e;
+    if (refusal_.empty()) refusal_ = e.what();
+  }
+  void finish(const Tensors& results, Where at);
+  Recorded recorded(Tensors results) { return {std::move(results), std::move(sequence_), std::move(refusal_), std::move(overwritten_)}; }
 
  private:
   struct Live {
@@ -94,9 +108,20 @@ class Notes final : public Recorder {
     size_t bytes;
   };
 
-  void add_buffer(Buffer b) {
+  void add_buffer(Buffer b, Storage* older = nullptr) {
     sequence_.buffers.push_back(std::move(b));
     written_.push_back(0);
+    older_.emplace_back(older);
+  }
+  void about_to_write(int buffer) {
+    const auto b = static_cast<size_t>(buffer);
+    if (lenient_ && !written_[b] && older_[b]) {
+      recorder = nullptr;  // the copy is not the step's
+      overwritten_.push_back({older_[b], Ref<Storage>(new Storage(line_, older_[b]->bytes, older_[b]->device))});
+      recorder = this;
+      copy_bytes(*overwritten_.back().before, *older_[b]);
+    }
+    written_[b] = 1;
   }
   Place place(const View& v, bool reading, const Call& c) {
     if (numel(v.shape) == 0) return {-1, 0, v.dtype, v.shape, v.strides};
@@ -117,17 +142,15 @@ class Notes final : public Recorder {
 
   std::map<char*, Live> live_;
   Sequence sequence_;
-  std::vector<char> written_;  // by buffer
+  std::vector<char> written_;        // by buffer
+  std::vector<Ref<Storage>> older_;  // by buffer: what was there before the step
+  std::vector<Overwritten> overwritten_;
   Where line_;
+  bool lenient_;
+  std::string refusal_;
 };
 
 Notes& notes() { return static_cast<Notes&>(*recorder); }
-
-[[noreturn]] void refuse_read() {
-  throw Error(caller_line ? caller_line : notes().line(),
-              "compile: a value was read on the host (item, to_vector, printing, saving) inside a compiled step, where the next step would "
-              "not see it change; return the tensor and read it outside");
-}
 
 // The table of a device while recording: every entry notes its call, then makes it.
 template <Device::Kind K>
@@ -242,7 +265,12 @@ struct Noting {
     notes().constant(real(K), p.buffer, p.offset, static_cast<const char*>(host), bytes);
     real(K).upload(device, host, bytes);
   }
-  static void download(void*, const void*, size_t) { refuse_read(); }
+  static void download(void* host, const void* device, size_t bytes) {
+    notes().refuse(caller_line ? caller_line : notes().line(),
+                   "a value was read on the host (item, to_vector, printing, saving) inside a compiled step, where the next step would not "
+                   "see it change; return the tensor and read it outside");
+    real(K).download(host, device, bytes);
+  }
 
   static Backend table() {
     Backend b = real(K);  // memory and its statistics as ever
@@ -280,14 +308,29 @@ const Backend& Notes::table(Device device) {
   return b;
 }
 
-Sequence Notes::finish(const Tensors& results, Where at) {
+// True if somebody besides `results` holds the bytes of their i-th.
+bool kept_elsewhere(const Tensors& results, size_t i) {
+  const Storage* storage = results[i].body().storage.get();
+  std::vector<const Body*> bodies;
+  uint32_t handles = 0, references = 0;
+  for (const Tensor& y : results) {
+    if (y.body().storage.get() != storage) continue;
+    ++handles;
+    if (std::find(bodies.begin(), bodies.end(), &y.body()) != bodies.end()) continue;
+    bodies.push_back(&y.body());
+    references += y.body().references();
+  }
+  return references > handles || storage->references() > bodies.size();
+}
+
+void Notes::finish(const Tensors& results, Where at) {
   for (size_t i = 0; i < results.size(); ++i) {
     const Tensor& y = results[i];
-    if (!y.defined()) throw Error(at, fmt::format("compile: result {} is undefined", i));
+    if (!y.defined()) return refuse(at, fmt::format("result {} is undefined", i));
     if (y.tracked())
-      throw Error(at, fmt::format("compile: result {} is part of a recorded computation ({}), which a replayed step does not have; return "
-                                  "detach() of it, or its gradients",
-                                  i, y.made_by()));
+      return refuse(at, fmt::format("result {} is part of a recorded computation ({}), which a replayed step does not have; return "
+                                    "detach() of it, or its gradients",
+                                    i, y.made_by()));
     Place p = find(y.body().storage->data, y.dtype(), y.shape(), y.strides());
     if (p.buffer < 0 && y.body().storage->bytes > 0) {  // captured, and touched by no call
       seen(*y.body().storage);
@@ -296,31 +339,34 @@ Sequence Notes::finish(const Tensors& results, Where at) {
     p.offset = y.body().offset * static_cast<int64_t>(size_of(y.dtype()));
     if (p.buffer >= 0 && sequence_.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::temporary)
       sequence_.buffers[static_cast<size_t>(p.buffer)].kind = Buffer::output;
+    if (lenient_ && p.buffer >= 0 && sequence_.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::output && kept_elsewhere(results, i))
+      return refuse(at, fmt::format("result {} is also kept in a handle outside the step, which a replay would not renew", i));
     sequence_.results.push_back(p);
   }
   for (const auto& [address, l] : live_) {
     const Buffer& b = sequence_.buffers[static_cast<size_t>(l.buffer)];
     if (b.kind == Buffer::temporary)
-      throw Error(
-          b.at ? b.at : at,
-          "compile: a tensor made in the step outlives it without being returned; a replayed step would not renew it: return it, or "
-          "write it with copy_ into a tensor that exists before the step");
+      return refuse(b.at ? b.at : at,
+                    "a tensor made in the step outlives it without being returned; a replayed step would not renew it: return it, or "
+                    "write it with copy_ into a tensor that exists before the step");
   }
-  return std::move(sequence_);
 }
 
 }  // namespace
 
-Recorded record(const Step& f, const Tensors& arguments, Where at) {
-  Notes notes(arguments);
+Recorded record(const Step& f, const Tensors& arguments, Where at, bool lenient) {
+  Notes notes(arguments, lenient);
   struct Watch {
     explicit Watch(Recorder* r) { recorder = r; }
     ~Watch() { recorder = nullptr; }
   } watch(&notes);
-  Recorded r;
-  r.results = f(arguments);
-  r.sequence = notes.finish(r.results, at);
-  return r;
+  Tensors results = f(arguments);
+  notes.finish(results, at);
+  return notes.recorded(std::move(results));
+}
+
+void undo(const Recorded& r) {
+  for (const Overwritten& o : r.overwritten) copy_bytes(*o.storage, *o.before);
 }
 
 }  // namespace scoregrad::compiled

@@ -99,16 +99,16 @@ TEST_CASE("Dormand and Prince's method is of fifth order and keeps its tolerance
 
 TEST_CASE("the integrator solves what can be solved by hand, forwards and backwards, and says where it cannot go on") {
   // y' = -2 t y: y = exp(-t^2).
-  const Slope bell = [](double t, const Tensor& y) { return -2 * t * y; };
+  const Slope bell{[](const Tensor& t, const Tensor& y) { return -2 * t * y; }};
   Integrator integrate(bell, fine);
   const Tensor one = ones({1}, f64), end = integrate(one, 0, 1.5);
   CHECK(apart(end.item(), std::exp(-2.25)) < 1e-11);
   CHECK(apart(integrate(end, 1.5, 0).item(), 1) < 1e-10);
   CHECK((integrate.accepted() > 20 && integrate.rejected() < integrate.accepted()));
   // y' = y^2 blows up at t = 1.
-  Integrator blows([](double, const Tensor& y) { return square(y); }, {.method = Method::dormand_prince, .most = 500});
+  Integrator blows({[](const Tensor&, const Tensor& y) { return square(y); }}, {.method = Method::dormand_prince, .most = 500});
   CHECK(contains(message_of([&] { blows(one, 0, 2); }), "dormand_prince: no tolerable step at time 1"));
-  Integrator nothing([](double, const Tensor& y) { return std::nan("") * y; }, fine);
+  Integrator nothing({[](const Tensor&, const Tensor& y) { return std::nan("") * y; }}, fine);
   CHECK_THROWS_AS(nothing(one, 0, 1), Error);
 }
 
