@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 
 #include "cpu/block_loops.h"
 #include "cpu/inline_array.h"
@@ -20,6 +21,8 @@ namespace {
 constexpr int64_t scratch_bytes = 32768;     // what the registers of one thread may take: most of a first-level cache
 constexpr int64_t longest_block = 1024;      // elements
 constexpr int64_t streamed_bytes = 4 << 20;  // results beyond this pass by the caches
+
+constexpr int64_t row_elements = 16;  // blocks end where a register of such operands does
 
 constexpr int64_t far_bytes = 1 << 20;  // operands beyond this do not lie in the caches next to the core
 
@@ -95,6 +98,7 @@ class Interpreter {
 
   int registers() const { return p_.inputs + p_.immediate_count + p_.length; }
   void keep_overwritten_inputs();
+  void fit_rows();
   void choose_block();
   void decode();
   void place_registers();
@@ -107,6 +111,7 @@ class Interpreter {
   InlineArray<Step, 16> steps_;
   InlineArray<int32_t, 32> slot_;  // where each register lives: a slot of the thread's scratch or in_place
   InlineArray<bool, 8> written_;   // outputs that their instruction writes itself
+  ShortRows rows_[3];              // of the first such operands
   int64_t n_, block_ = 0, slots_ = 0;
   double ns_ = 0;  // per element
 };
@@ -123,6 +128,16 @@ Interpreter::Interpreter(const Program& program, const Shape& shape, const Acces
   decode();
   place_registers();
   choose_block();
+  fit_rows();
+}
+
+// Last, because what repeats with too long a period is read in this way too.
+void Interpreter::fit_rows() {
+  ShortRows* next = rows_;
+  for (int i = 0; i < p_.inputs && next != std::end(rows_); ++i) {
+    Operand& o = operands_[i];
+    if (o.pattern == Pattern::strided && o.size == 4 && o.period != 1 && fit(*next, nest_.extent, o.stride, nest_.rank)) o.rows = next++;
+  }
 }
 
 void Interpreter::decode() {
@@ -199,7 +214,8 @@ void Interpreter::choose_block() {
   int64_t period = 1;
   for (int i = 0; i < p_.inputs; ++i)
     if (operands_[i].pattern == Pattern::periodic && operands_[i].period <= block_) period = std::max(period, operands_[i].period);
-  block_ = block_ / period * period;
+  const int64_t both = std::lcm(period, row_elements);
+  block_ = both <= block_ ? block_ / both * both : block_ / period * period;
   for (int i = 0; i < p_.inputs; ++i)
     if (operands_[i].pattern == Pattern::periodic && block_ % operands_[i].period != 0) operands_[i].pattern = Pattern::strided;
 }

@@ -132,15 +132,24 @@ void Nest::build(const Shape& shape, const Access* inputs, int input_count, cons
     o.data = static_cast<char*>(access(k).data);
     o.size = static_cast<int32_t>(size_of(access(k).dtype));
     o.period = period_of(o, *this);
+    o.rows = nullptr;
     o.pattern = o.period == n ? Pattern::contiguous : o.period > 0 ? Pattern::periodic : Pattern::strided;
   }
 }
 
 void Nest::gather(char* out, const Operand& operand, int64_t start, int64_t n) const {
-  if (operand.period == 1)
-    repeat(out, operand.data, operand.size, n);
-  else
-    move<true>(out, operand, *this, start, n);
+  if (operand.period == 1) return repeat(out, operand.data, operand.size, n);
+  if (!operand.rows) return move<true>(out, operand, *this, start, n);
+  const ShortRows& rows = *operand.rows;
+  while (n > 0) {
+    const int64_t within = start % rows.run, m = std::min(n, rows.run - within);
+    int64_t offset = 0;
+    for (int64_t outer = start / rows.run, d = rows.outer - 1; d >= 0; outer /= extent[d], --d)
+      offset += outer % extent[d] * operand.stride[d];
+    const int64_t done = scoregrad::on_cpu::gather(rows, operand.data + offset * operand.size, within, m, out);
+    if (done < m) move<true>(out + done * operand.size, operand, *this, start + done, m - done);
+    start += m, n -= m, out += m * operand.size;
+  }
 }
 
 void Nest::scatter(const Operand& operand, const char* in, int64_t start, int64_t n) const {

@@ -2,6 +2,7 @@
 // operand's memory and a contiguous block of flat indices.
 #pragma once
 #include "autograd/backend/program.h"
+#include "cpu/short_rows.h"
 
 namespace scoregrad::on_cpu {
 
@@ -14,6 +15,7 @@ struct Operand {
   int64_t period;
   int32_t size;  // bytes of an element
   Pattern pattern;
+  const ShortRows* rows;  // how a strided operand is read by registers; null if it is not
 };
 
 struct Nest {

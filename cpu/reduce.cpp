@@ -131,6 +131,23 @@ bool has_short_rows(const Plan& plan) {
   return plan.elements <= tree_lanes / 2 && *longest >= 16 && (plan.kept.inner(0) != 1 || plan.kept.extent[plan.kept.rank - 1] < 16);
 }
 
+/// Whether input and output run straight on and each output takes at most eight elements that lie close together.
+bool has_blocks(const Plan& plan) {
+  if (plan.reduced.rank != 1 || plan.elements > 8) return false;
+  const Loop<2>& k = plan.kept;
+  const int64_t within = plan.reduced.inner(0), size = plan.elements * within;
+  if (within == 1) return k.rank == 1 && k.stride[0][0] == size && k.stride[1][0] == 1;
+  return within <= 16 && k.rank == 2 && k.extent[1] == within && k.stride[0][1] == 1 && k.stride[0][0] == size && k.stride[1][1] == 1 &&
+         k.stride[1][0] == within;
+}
+
+template <class T>
+void reduce_blocks(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, T* out) {
+  const int64_t n = plan.elements, within = plan.reduced.inner(0), size = n * within;
+  parallel_ranges(plan.kept.extent[0], std::max<int64_t>(1, grain / size), element_ns * static_cast<double>(size),
+                  [&](int64_t begin, int64_t end) { lanes.blocks(in + begin * size, n, within, end - begin, out + begin * within); });
+}
+
 /// Many rows of few elements, taken along the longest kept dimension.
 template <class T>
 void reduce_short_rows(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, T* out) {
@@ -188,6 +205,7 @@ template <class T>
 void reduce_values(Reduction kind, const Plan& plan, T* out, const T* in) {
   const ReduceLanes<T> lanes = reduce_lanes<T>(kind);
   const bool along = plan.reduced.inner(0) == 1, many = plan.kept.rank > 0;
+  if (has_blocks(plan)) return reduce_blocks(plan, lanes, in, out);
   if (has_short_rows(plan)) return reduce_short_rows(plan, lanes, in, out);
   Results<T> results(plan, out);
   if (!along && many && plan.kept.inner(0) == 1) {

@@ -1,25 +1,15 @@
-// See reduce_lanes.h. The loops are plain ones over fixed numbers of lanes, which compilers turn into vector code; Highway only compiles
-// this file once for each instruction set and picks one at run time.
-#include "cpu/reduce_lanes.h"
-
-#include "autograd/backend/reduction_tree.h"
-#include "scoregrad/config.h"
-
-#if SCOREGRAD_HAVE_HIGHWAY
+// See reduce_lanes.h. The lanes of a run are kept in registers; rows that are shorter than one are combined side by side. Integers and
+// bools, and machines without vectors, take the plain loops.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/reduce_lanes.cpp"
-// The instruction sets between these differ in nothing that the loops below use.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
-#include <hwy/foreach_target.h>
-// After foreach_target.h, as Highway asks.
-#include <hwy/highway.h>
-HWY_BEFORE_NAMESPACE();
-#define SG_TARGET HWY_NAMESPACE
-#else
-#define SG_TARGET plain
-#endif
+#include "cpu/targets.inc"
+// Highway's targets come first.
+#include "autograd/backend/reduction_tree.h"
+#include "cpu/lanes.inc"
+#include "cpu/reduce_lanes.h"
 
-namespace scoregrad::on_cpu::SG_TARGET {
+HWY_BEFORE_NAMESPACE();
+namespace scoregrad::on_cpu::HWY_NAMESPACE {
 
 template <int half, class C, class T>
 void halve(T* lane) {
@@ -38,7 +28,7 @@ T reduce_few(const T* x, int64_t n) {
 }
 
 template <class C, class T>
-T reduce_run(const T* x, int64_t n) {
+T plain_run(const T* x, int64_t n) {
   if (n < tree_lanes) {
     if (n > 32) return reduce_few<32, C>(x, n);
     if (n > 16) return reduce_few<16, C>(x, n);
@@ -56,6 +46,115 @@ T reduce_run(const T* x, int64_t n) {
   halve<tree_lanes / 2, C>(lane);
   return lane[0];
 }
+
+#if !SCOREGRAD_PLAIN_LANES
+
+template <class C, class V>
+HWY_INLINE V combine(V a, V b) {
+  if constexpr (std::is_same_v<C, Sum>) {
+    return hn::Add(a, b);
+  } else if constexpr (std::is_same_v<C, Prod>) {
+    return hn::Mul(a, b);
+  } else {
+#if HWY_ARCH_X86
+    // maxps and minps return their second operand where the first is not larger (smaller).
+    if constexpr (std::is_same_v<C, Max>) return hn::IfThenElse(hn::Eq(a, a), hn::Max(a, b), a);
+    if constexpr (std::is_same_v<C, Min>) return hn::IfThenElse(hn::Eq(a, a), hn::Min(a, b), a);
+#else
+    if constexpr (std::is_same_v<C, Max>) return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::Not(hn::Eq(a, a))), a, b);
+    if constexpr (std::is_same_v<C, Min>) return hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::Not(hn::Eq(a, a))), a, b);
+#endif
+  }
+}
+
+/// The n lanes of one register by halving.
+template <class C, int n, class V>
+HWY_INLINE auto halved(V v) {
+  if constexpr (n * sizeof(hn::TFromV<V>) > 16) {
+    const hn::Half<hn::DFromV<V>> half;
+    return halved<C, n / 2>(combine<C>(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  } else if constexpr (n == 4) {
+    v = combine<C>(v, hn::Shuffle1032(v));
+    return hn::GetLane(combine<C>(v, hn::Shuffle2301(v)));
+  } else {
+    return hn::GetLane(combine<C>(v, hn::Shuffle01(v)));
+  }
+}
+
+/// The 64 lanes of a run, or fewer.
+template <class T, int n = static_cast<int>(tree_lanes) / HWY_LANES(T)>
+struct Registers {
+  using D = hn::ScalableTag<T>;
+  static constexpr int width = HWY_LANES(T), count = n;
+  hn::Vec<D> at[count];
+
+  template <class C>
+  HWY_INLINE T tree() {
+    for (int half = count / 2; half > 0; half /= 2)
+      for (int j = 0; j < half; ++j) at[j] = combine<C>(at[j], at[j + half]);
+    return halved<C, width>(at[0]);
+  }
+};
+
+/// At least 64 elements.
+template <class C, class T>
+T long_run(const T* x, int64_t n) {
+  using R = Registers<T>;
+  const typename R::D d;
+  R lanes;
+  for (int j = 0; j < R::count; ++j) lanes.at[j] = hn::LoadU(d, x + j * R::width);
+  int64_t k = tree_lanes;
+  for (; k + tree_lanes <= n; k += tree_lanes)
+    for (int j = 0; j < R::count; ++j) lanes.at[j] = combine<C>(lanes.at[j], hn::LoadU(d, x + k + j * R::width));
+  for (int j = 0; j < R::count; ++j) {
+    const int64_t left = n - k - j * R::width;
+    if (left >= R::width) {
+      lanes.at[j] = combine<C>(lanes.at[j], hn::LoadU(d, x + k + j * R::width));
+    } else if (left > 0) {
+      const auto both = combine<C>(lanes.at[j], Pack<T>::load_some(x + k + j * R::width, left).v);
+      lanes.at[j] = hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(left)), both, lanes.at[j]);
+    }
+  }
+  return lanes.template tree<C>();
+}
+
+#endif
+
+template <class C, class T>
+T reduce_run(const T* x, int64_t n) {
+#if !SCOREGRAD_PLAIN_LANES
+  if constexpr (std::is_floating_point_v<T>)
+    if (n >= tree_lanes) return long_run<C>(x, n);
+#endif
+  return plain_run<C>(x, n);
+}
+
+#if SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2
+
+/// Rows of n <= 64 elements, more than half a register of them. A lane beyond n does not take part.
+template <class C, int registers, class T>
+void register_rows(const T* x, int64_t n, int64_t step, int64_t count, T* out, int64_t out_step) {
+  using R = Registers<T, registers>;
+  const typename R::D d;
+  const hn::Half<typename R::D> half_register;
+  constexpr int width = R::width;
+  hn::Mask<typename R::D> has[R::count];
+  for (int j = 0; j < R::count; ++j) {
+    const int64_t left = n - j * width;
+    has[j] = hn::FirstN(d, static_cast<size_t>(left < 0 ? 0 : left < width ? left : width));
+  }
+  const auto has_upper = hn::FirstN(half_register, static_cast<size_t>(n < width ? n - width / 2 : width / 2));
+  for (int64_t i = 0; i < count; ++i, x += step, out += out_step) {
+    R row;
+    for (int j = 0; j < R::count; ++j) row.at[j] = hn::MaskedLoad(has[j], d, x + j * width);
+    for (int half = R::count / 2; half > 0; half /= 2)
+      for (int j = 0; j < half; ++j) row.at[j] = hn::IfThenElse(has[j + half], combine<C>(row.at[j], row.at[j + half]), row.at[j]);
+    const auto lower = hn::LowerHalf(half_register, row.at[0]), upper = hn::UpperHalf(half_register, row.at[0]);
+    *out = halved<C, width / 2>(hn::IfThenElse(has_upper, combine<C>(lower, upper), lower));
+  }
+}
+
+#endif
 
 /// Rows of 2, 3 or 4 elements that touch: a loop that shuffles can serve.
 template <int n, class C, class T>
@@ -93,14 +192,92 @@ void reduce_turned(const T* x, int64_t n, int64_t within, int64_t step, int64_t 
 
 template <class C, class T>
 void reduce_rows(const T* x, int64_t n, int64_t within, int64_t step, int64_t count, T* out, int64_t out_step) {
-  if (within == 1 && step == n && out_step == 1) {
-    if (n == 2) return reduce_tiny<2, C>(x, count, out);
-    if (n == 3) return reduce_tiny<3, C>(x, count, out);
-    if (n == 4) return reduce_tiny<4, C>(x, count, out);
-  }
+#if SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2
+  if constexpr (std::is_floating_point_v<T>)
+    if (constexpr int width = Registers<T>::width; within == 1 && n > width / 2)
+      return (n <= width       ? register_rows<C, 1, T>
+              : n <= 2 * width ? register_rows<C, 2, T>
+              : n <= 4 * width ? register_rows<C, 4, T>
+                               : register_rows<C, Registers<T>::count, T>)(x, n, step, count, out, out_step);
+#endif
   if (within != 1) return reduce_turned<C>(x, n, within, step, count, out, out_step);
   if (n <= tree_lanes / 2 && count >= 4) return reduce_turned<C>(x, n, 1, step, count, out, out_step);
   for (int64_t i = 0; i < count; ++i) out[i * out_step] = reduce_run<C>(x + i * step, n);
+}
+
+/// Lane l of n once lanes `half` and more apart are combined; element(k) is what lane k begins with.
+template <class C, int n, int l, int half, class E>
+SG_INLINE auto lane_of(const E& element) {
+  if constexpr (half >= n) {
+    return element(l);
+  } else {
+    const auto a = lane_of<C, n, l, 2 * half>(element);
+    if constexpr (l + half < n) {
+#if !SCOREGRAD_PLAIN_LANES
+      if constexpr (!std::is_arithmetic_v<std::decay_t<decltype(a)>>)
+        return combine<C>(a, lane_of<C, n, l + half, 2 * half>(element));
+      else
+#endif
+        return C::combine(a, lane_of<C, n, l + half, 2 * half>(element));
+    } else {
+      return a;
+    }
+  }
+}
+
+/// Blocks [n, within] that touch. Every flat position is combined with those behind it, and only the first `within` of a block are kept.
+template <class C, int n, class T>
+void reduce_touching(const T* x, int64_t within, int64_t count, T* out) {
+  const int64_t period = n * within;
+  int64_t at = 0, block = 0;  // the first position that is not done lies at `at` of block `block`
+#if !SCOREGRAD_PLAIN_LANES
+  if constexpr (std::is_floating_point_v<T>) {
+    const hn::ScalableTag<T> d;
+    constexpr int64_t width = HWY_LANES(T);
+    T kept[8 * 16 + width];
+    for (int64_t i = 0; i < period + width; ++i) kept[i] = i % period < within ? T(1) : T(0);
+    const int64_t reach = width + period - within, end = count * period, turn = width % period;
+    T* const out_end = out + count * within;
+    int64_t i = 0;
+    for (; i + reach <= end; i += width) {
+      const auto keep = hn::Gt(hn::LoadU(d, kept + at), hn::Zero(d));
+      const int64_t some = static_cast<int64_t>(hn::CountTrue(d, keep));
+      if (some > 0) {
+        const auto v = hn::Compress(lane_of<C, n, 0, 1>([&](int64_t k) HWY_ATTR { return hn::LoadU(d, x + i + k * within); }), keep);
+        if (out_end - out >= width)
+          hn::StoreU(v, d, out);
+        else
+          Pack<T>::store_some(typename Pack<T>::Value(v), out, some);
+        out += some;
+      }
+      at += turn;
+      if (at >= period) at -= period;
+    }
+    block = i / period;
+  }
+#endif
+  for (; block < count; ++block, at = 0)
+    for (; at < within; ++at) *out++ = lane_of<C, n, 0, 1>([&](int64_t k) { return x[block * period + at + k * within]; });
+}
+
+template <class C, class T>
+void reduce_blocks(const T* x, int64_t n, int64_t within, int64_t count, T* out) {
+  switch (n) {
+    case 2:
+      return within == 1 ? reduce_tiny<2, C>(x, count, out) : reduce_touching<C, 2>(x, within, count, out);
+    case 3:
+      return within == 1 ? reduce_tiny<3, C>(x, count, out) : reduce_touching<C, 3>(x, within, count, out);
+    case 4:
+      return within == 1 ? reduce_tiny<4, C>(x, count, out) : reduce_touching<C, 4>(x, within, count, out);
+    case 5:
+      return reduce_touching<C, 5>(x, within, count, out);
+    case 6:
+      return reduce_touching<C, 6>(x, within, count, out);
+    case 7:
+      return reduce_touching<C, 7>(x, within, count, out);
+    default:
+      return reduce_touching<C, 8>(x, within, count, out);
+  }
 }
 
 template <class C, class T>
@@ -145,7 +322,7 @@ void reduce_columns(const T* x, int64_t n, int64_t step, const int64_t* offsets,
 
 template <class C, class T>
 ReduceLanes<T> kernels() {
-  return {reduce_run<C, T>, reduce_rows<C, T>, reduce_columns<C, T>};
+  return {reduce_run<C, T>, reduce_rows<C, T>, reduce_blocks<C, T>, reduce_columns<C, T>, add_row<C, T>};
 }
 
 template <class T>
@@ -165,32 +342,27 @@ ReduceLanes<T> lanes_of(Reduction kind) {
 ReduceLanes<float> float_lanes(Reduction kind) { return lanes_of<float>(kind); }
 ReduceLanes<double> double_lanes(Reduction kind) { return lanes_of<double>(kind); }
 
-}  // namespace scoregrad::on_cpu::SG_TARGET
-
-#if SCOREGRAD_HAVE_HIGHWAY
+}  // namespace scoregrad::on_cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif
 
-#if !SCOREGRAD_HAVE_HIGHWAY || HWY_ONCE
+#if HWY_ONCE
 namespace scoregrad::on_cpu {
 
-#if SCOREGRAD_HAVE_HIGHWAY
 HWY_EXPORT(float_lanes);
 HWY_EXPORT(double_lanes);
-#define SG_CHOOSE(f) HWY_DYNAMIC_DISPATCH(f)
+#if SCOREGRAD_HAVE_HIGHWAY
 #define SG_BASELINE HWY_STATIC_DISPATCH(lanes_of)
 #else
-#define SG_CHOOSE(f) plain::f
-#define SG_BASELINE plain::lanes_of
+#define SG_BASELINE N_PLAIN::lanes_of
 #endif
 
 template <>
 ReduceLanes<float> reduce_lanes<float>(Reduction kind) {
-  return SG_CHOOSE(float_lanes)(kind);
+  return HWY_DYNAMIC_DISPATCH(float_lanes)(kind);
 }
 template <>
 ReduceLanes<double> reduce_lanes<double>(Reduction kind) {
-  return SG_CHOOSE(double_lanes)(kind);
+  return HWY_DYNAMIC_DISPATCH(double_lanes)(kind);
 }
 // Integers and bools are too rare to be compiled for every processor.
 template <>

@@ -87,7 +87,8 @@ TEST_CASE("a reduction equals the tree bit for bit, for every set of axes in eve
 }
 
 TEST_CASE("every instruction set gives the same bits") {
-  for (const Shape& shape : {Shape{5000}, Shape{50, 3}, Shape{100, 10}, Shape{9, 100}, Shape{20, 5, 2}, Shape{4200, 3}})
+  for (const Shape& shape : {Shape{5000}, Shape{50, 3}, Shape{100, 10}, Shape{9, 100}, Shape{20, 5, 2}, Shape{4200, 3}, Shape{60, 2, 9},
+                             Shape{60, 7, 3}, Shape{61, 6}, Shape{50, 8, 16}, Shape{40, 16}, Shape{40, 23}, Shape{40, 49}, Shape{30, 64}})
     testing::for_each_target([&](const char* target) {
       INFO(target);
       const Array<float> x = std::move(Array<float>(shape).fill_random(8));
@@ -174,6 +175,34 @@ TEST_CASE("NaN wins in max and min wherever it stands") {
         cpu_backend().reduce(kind, out.view, in.view, {0});
         CHECK(std::isnan(out.at({0})));
       }
+}
+
+TEST_CASE("in rows of every length NaN wins, of equal zeros the later stays, and one row's numbers are not another's") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  testing::for_each_target([&](const char* target) {
+    for (int64_t n = 2; n <= 64; ++n)
+      for (const Shape& shape : {Shape{37, n}, Shape{11, n, 3}}) {
+        Array<float> in = std::move(Array<float>(shape).fill_random(static_cast<unsigned>(n)));
+        for_each_index(shape, [&](const Dims& i) {
+          if (i[0] % 5 == 2) in.at(i) = (i[0] + i[1]) % 2 ? 0.0f : -0.0f;
+          if (i[0] % 5 == 3 && i[1] == i[0] % n) in.at(i) = nan;
+        });
+        INFO(target);
+        for (Reduction kind : {Reduction::max, Reduction::min}) {
+          Array<float> out({shape[0], 1, shape.rank == 3 ? 3 : 1});
+          const View to{out.view.data, float32, shape.rank == 3 ? Shape{shape[0], 1, 3} : Shape{shape[0], 1},
+                        shape.rank == 3 ? Strides{3, 3, 1} : Strides{1, 1}};
+          cpu_backend().reduce(kind, to, in.view, {1});
+          int64_t wrong = 0;
+          for_each_index(to.shape, [&](const Dims& i) {
+            const std::vector<float> x = elements_of<float>(in.view, {1}, i);
+            const float want = expected<float>(kind, n, x), got = Array<float>::at(to, i);
+            wrong += std::isnan(want) ? !std::isnan(got) : !same_bits(got, want);
+          });
+          REQUIRE(wrong == 0);
+        }
+      }
+  });
 }
 
 TEST_CASE("argmax and argmin find the first of equals, and NaN before any number") {
