@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/compile/compile.h"
 #include "losses/c2_estimators.h"
 #include "losses/score_matching.h"
 #include "losses/self_normalised.h"
@@ -125,10 +126,14 @@ std::vector<LevelMoments> level_moments(const Population& p, const Multilevel& m
     LevelMoments moments{.others = ladder.levels[level].others};
     double sum = 0, squares = 0;
     const int64_t at_once = std::max<int64_t>(1, (int64_t{1} << 19) / moments.others);
+    const auto differences = [&](int64_t count, const Key& here) {
+      return parts(p, m, level, ladder, p.draw(count, here.fold("rows")), here).difference.detach();
+    };
+    CompiledStep block([&](const Tensors& words) { return Tensors{differences(at_once, Key(words[0]))}; }, for_loop(rows / at_once));
     for (int64_t first = 0; first < rows; first += at_once) {
       const Key here = key.fold(level).fold(first);
-      const NoisedBatch some = p.draw(std::min(at_once, rows - first), here.fold("rows"));
-      for (double d : parts(p, m, level, ladder, some, here).difference.to_vector<double>()) sum += d, squares += d * d;
+      const Tensor found = rows - first < at_once ? differences(rows - first, here) : block({here.tensor()}, at)[0];
+      for (double d : found.to_vector<double>()) sum += d, squares += d * d;
     }
     const double n = static_cast<double>(rows);
     moments.mean = sum / n;

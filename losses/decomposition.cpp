@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "autograd/compile/compile.h"
 #include "autograd/graph/gradient.h"
 #include "losses/draws.h"
 #include "losses/score_matching.h"
@@ -48,19 +49,56 @@ class Accumulator {
 // One loss over one block: its value and, for every wanted tensor, its gradient.
 struct Measured {
   double value = 0;
-  std::vector<GradByPath> gradient;
+  std::vector<GradByPath> gradient = {};
 };
 
-Measured measure(const Tensor& loss, const Tensors& wanted, Where at) {
-  Measured m{loss.item(), {}};
-  if (wanted.empty()) return m;
-  if (loss.tracked()) {
-    m.gradient = grad_by_path(loss, wanted, {.allow_unused = true}, at);
-  } else {
-    for (const Tensor& w : wanted) m.gradient.push_back({{}, zeros_like(w)});
+// The losses of a block as a list of tensors, which is what a compiled step returns: their values, then for each loss and each wanted
+// tensor the gradient in total and by path. Which paths there are is the same in every block.
+class Measures {
+ public:
+  explicit Measures(Tensors wanted) : wanted_(std::move(wanted)) {}
+
+  void begin() { values_.clear(), gradients_.clear(), paths_.clear(); }
+  void add(const Tensor& loss, Where at) {
+    values_.push_back(loss.detach());
+    if (wanted_.empty()) return;
+    std::vector<GradByPath> all;
+    if (loss.tracked()) all = grad_by_path(loss, wanted_, {.allow_unused = true}, at);
+    for (size_t i = 0; i < wanted_.size(); ++i) {
+      std::vector<std::string>& names = paths_.emplace_back();
+      gradients_.push_back(all.empty() ? zeros_like(wanted_[i]) : all[i].total);
+      if (!all.empty())
+        for (const auto& [path, part] : all[i].by_path) {
+          names.push_back(path);
+          gradients_.push_back(part);
+        }
+    }
   }
-  return m;
-}
+  Tensors end() {
+    Tensors out{stack(values_)};
+    out.insert(out.end(), gradients_.begin(), gradients_.end());
+    values_.clear(), gradients_.clear();
+    return out;
+  }
+  std::vector<Measured> read(const Tensors& list) const {
+    std::vector<Measured> out;
+    size_t next = 1, gradient = 0;
+    for (double value : list[0].to_vector<double>()) {
+      Measured& m = out.emplace_back(Measured{value});
+      for (size_t i = 0; i < wanted_.size(); ++i) {
+        GradByPath& g = m.gradient.emplace_back();
+        g.total = list[next++];
+        for (const std::string& path : paths_[gradient]) g.by_path[path] = list[next++];
+        ++gradient;
+      }
+    }
+    return out;
+  }
+
+ private:
+  Tensors wanted_, values_, gradients_;
+  std::vector<std::vector<std::string>> paths_;  // by loss and wanted tensor
+};
 
 // The totals of a sum of losses; what is split by path need not add up to anything there.
 Measured combined(const std::vector<std::pair<double, const Measured*>>& parts) {
@@ -127,7 +165,11 @@ class TermSums {
 class Source {
  public:
   Source(const Plan& plan, const DecomposeOptions& o, const Key& key)
-      : plan_(plan), key_(key), exact_(o.samples == 0), grid_(exact_ ? o.rule : quadrature::Rule{}, plan.normals, plan.options) {
+      : plan_(plan),
+        key_(key),
+        exact_(o.samples == 0),
+        grid_(exact_ ? o.rule : quadrature::Rule{}, plan.normals, plan.options),
+        nodes_(o.rule.nodes.size()) {
     const int64_t room = std::max<int64_t>(1, o.block / plan.rows);
     if (exact_) {
       size_ = room;
@@ -143,6 +185,11 @@ class Source {
     const uint64_t offset = static_cast<uint64_t>(done_++ * size_ * plan_.normals);
     return {normal({size_, plan_.normals}, key_, plan_.options, offset), full({size_}, 1 / static_cast<double>(size_), plan_.options)};
   }
+  // Some of an exact sum's nodes have no weight.
+  int64_t blocks() const {
+    if (!exact_) return blocks_;
+    return static_cast<int64_t>(std::min(1e9, std::pow(static_cast<double>(nodes_), plan_.normals) / static_cast<double>(size_)));
+  }
   double progress() const { return exact_ ? grid_.progress() : static_cast<double>(done_) / static_cast<double>(blocks_); }
 
  private:
@@ -150,6 +197,7 @@ class Source {
   Key key_;
   bool exact_;
   quadrature::Grid grid_;
+  size_t nodes_;  // of the rule
   int64_t size_ = 0, blocks_ = 0, done_ = 0;
 };
 
@@ -181,8 +229,9 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
   } sums;
   Decomposition out;
   Source source(plan, o, key.fold("noise"));
-  for (Nodes noise = source.next(); noise.z.defined(); noise = source.next()) {
-    Draws draws = plan.draw(noise, key.fold("index").fold(static_cast<uint64_t>(out.blocks)));
+  Measures measures(wanted);
+  const auto block = [&](const Tensors& in) {  // nodes, their weights, and the words of two keys
+    Draws draws = plan.draw({in[0], in[1]}, Key(in[2]));
     if (o.trace != Trace::none && !draws.xt.tracked()) draws.xt = draws.xt.requires_grad();
     const Tensor s = score(draws.xt, draws.c.defined() ? draws.c.tag("net") : Tensor{});
     if (s.shape() != draws.xt.shape())
@@ -190,29 +239,36 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
 
     // dsm and c3 have the target t itself here, -eps / sigma, several for each x_t: a noise of -t at level 1 says the same.
     const Tensor noise_at_one = -draws.t;
-    const Measured dsm_block = measure(weighted(draws, mean(dsm(unsqueeze(s, 1), noise_at_one, 1), {1})), wanted, at);
-    const Measured esm_block = measure(weighted(draws, esm(s, draws.target)), wanted, at);
-    const Measured c2_block = measure(weighted(draws, c2(draws.target)), wanted, at);
-    const Measured c3_block = measure(weighted(draws, mean(c3(noise_at_one, 1), {1})), wanted, at);
-    if (o.trace != Trace::none) {
-      const Tensor per_row =
-          o.trace == Trace::exact
-              ? ism(s, draws.xt, at)
-              : ssm_vr(s, draws.xt, rademacher(s.shape(), key.fold("trace").fold(static_cast<uint64_t>(out.blocks)), like(s)));
-      sums.ism.add(measure(weighted(draws, per_row), wanted, at), o.wrt, exact);
-    }
+    measures.begin();
+    measures.add(weighted(draws, mean(dsm(unsqueeze(s, 1), noise_at_one, 1), {1})), at);
+    measures.add(weighted(draws, esm(s, draws.target)), at);
+    measures.add(weighted(draws, c2(draws.target)), at);
+    measures.add(weighted(draws, mean(c3(noise_at_one, 1), {1})), at);
+    if (o.trace == Trace::exact) measures.add(weighted(draws, ism(s, draws.xt, at)), at);
+    if (o.trace == Trace::sliced) measures.add(weighted(draws, ssm_vr(s, draws.xt, rademacher(s.shape(), Key(in[3]), like(s)))), at);
     if (distilled) {
       // Gradients through x_t only: their values mean nothing, so the weights must not multiply them into a gradient. The part of the
       // target in SDS has mean zero where eps does not depend on the law; exact nodes leave it out, because theirs are functions of x_t.
       const Tensor w = draws.weight.detach(), noise_part = exact ? zeros_like(s) : -select(draws.t, 1, 0);
-      sums.sds.add(measure(sum(w * sds(s, noise_part, 1, draws.xt)), wanted, at), o.wrt, exact);
-      sums.vsd.add(measure(sum(w * vsd(s, draws.target, draws.xt)), wanted, at), o.wrt, exact);
+      measures.add(sum(w * sds(s, noise_part, 1, draws.xt)), at);
+      measures.add(sum(w * vsd(s, draws.target, draws.xt)), at);
     }
-    sums.dsm.add(dsm_block, o.wrt, exact);
-    sums.esm.add(esm_block, o.wrt, exact);
-    sums.c2.add(c2_block, o.wrt, exact);
-    sums.c3.add(c3_block, o.wrt, exact);
-    sums.residual.add(combined({{1, &dsm_block}, {-1, &esm_block}, {1, &c2_block}, {-1, &c3_block}}), o.wrt, exact);
+    return measures.end();
+  };
+  CompiledStep step(block, for_loop(source.blocks(), o.compile));
+  const auto words = [&](const char* name) { return key.fold(name).fold(out.blocks).tensor(plan.options.device, at); };
+  for (Nodes noise = source.next(); noise.z.defined(); noise = source.next()) {
+    const std::vector<Measured> found = measures.read(step({noise.z, noise.weights, words("index"), words("trace")}, at));
+    sums.dsm.add(found[0], o.wrt, exact);
+    sums.esm.add(found[1], o.wrt, exact);
+    sums.c2.add(found[2], o.wrt, exact);
+    sums.c3.add(found[3], o.wrt, exact);
+    sums.residual.add(combined({{1, &found[0]}, {-1, &found[1]}, {1, &found[2]}, {-1, &found[3]}}), o.wrt, exact);
+    if (o.trace != Trace::none) sums.ism.add(found[4], o.wrt, exact);
+    if (distilled) {
+      sums.sds.add(found[found.size() - 2], o.wrt, exact);
+      sums.vsd.add(found.back(), o.wrt, exact);
+    }
     ++out.blocks;
     out.samples += noise.z.extent(0);
     if (o.progress && !o.progress(source.progress())) {
@@ -220,6 +276,8 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
       break;
     }
   }
+  out.replayed = step.replayed();
+  out.eager = step.refusal();
   out.dsm = sums.dsm.result(exact);
   out.esm = sums.esm.result(exact);
   out.ism = sums.ism.result(exact);

@@ -40,6 +40,8 @@ struct DecomposeOptions {
   int64_t block = 4096;  ///< samples or nodes at a time, which bounds the memory
   /// Called between blocks with the fraction done; false stops Monte Carlo with what there is and an exact sum with an Error.
   std::function<bool(double)> progress = {};
+  /// Blocks are compiled (for_loop): the score is called in some of them only, so it must follow from its arguments and from tensors.
+  bool compile = true;
 };
 
 /// A loss and its standard error, 0 where exact.
@@ -78,6 +80,8 @@ struct Decomposition {
   int64_t blocks = 0;   ///< Monte Carlo: independent blocks behind the standard errors, for Student's t with blocks - 1 degrees of freedom
   bool exact = false;
   bool has_ism = true;
+  int64_t replayed = 0;    ///< blocks that were replays of a record
+  std::string eager = {};  ///< why blocks could not be recorded, if they could not
 
   /// Writes a page with the losses and each gradient by path, as bars where gnuplot is installed; all of it or nothing, throws Error.
   void save(const std::string& path) const;
