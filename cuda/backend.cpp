@@ -4,6 +4,7 @@
 
 #include "autograd/backend/caller.h"
 #include "cuda/context.h"
+#include "cuda/graph.h"
 #include "cuda/kernels.h"
 #include "cuda/memory.h"
 #include "scoregrad/config.h"
@@ -83,10 +84,10 @@ constexpr Backend table{
     .triangular_solve = Noted<"triangular_solve", triangular_solve>::run,
     .logabsdet = Noted<"logabsdet", logabsdet>::run,
     .symeig = Noted<"symeig", symeig>::run,
-    .begin_graph = nullptr,
-    .end_graph = nullptr,
-    .launch_graph = nullptr,
-    .destroy_graph = nullptr,
+    .begin_graph = begin_graph,
+    .end_graph = end_graph,
+    .launch_graph = launch_graph,
+    .destroy_graph = destroy_graph,
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "cuda/graph.h"
+
 namespace scoregrad::on_cuda {
 
 namespace {
@@ -12,17 +14,24 @@ constexpr size_t workspace_bytes = size_t{32} << 20;
 struct Handles {
   cublasHandle_t blas = nullptr;
   cusolverDnHandle_t solver = nullptr;
+  void* workspace = nullptr;
+  cudaStream_t bound = nullptr;
 
   Handles() {
-    const cudaStream_t s = stream();
-    void* workspace = nullptr;
     check({}, "cublasCreate", cublasCreate(&blas));
     check({}, "cublasCreate", cudaMalloc(&workspace, workspace_bytes));
-    check({}, "cublasCreate", cublasSetStream(blas, s));
-    check({}, "cublasCreate", cublasSetWorkspace(blas, workspace, workspace_bytes));
     check({}, "cublasCreate", cublasSetAtomicsMode(blas, CUBLAS_ATOMICS_NOT_ALLOWED));
     check({}, "cusolverDnCreate", cusolverDnCreate(&solver));
-    check({}, "cusolverDnCreate", cusolverDnSetStream(solver, s));
+  }
+  // cublasSetStream takes the workspace away, and without one a captured product would get memory that the graph does not hold. What is
+  // captured may share it with the rest: all of it runs on one stream.
+  void bind(cudaStream_t s) {
+    if (s == bound) return;
+    bound = nullptr;
+    check({}, "cublasSetStream", cublasSetStream(blas, s));
+    check({}, "cublasSetStream", cublasSetWorkspace(blas, workspace, workspace_bytes));
+    check({}, "cusolverDnSetStream", cusolverDnSetStream(solver, s));
+    bound = s;
   }
 };
 
@@ -34,9 +43,15 @@ std::mutex& mutex() {
 }  // namespace
 
 Libraries::Libraries() : lock_(mutex()) {
-  static const Handles* handles = new Handles;  // never destroyed: at exit the driver may have gone before
+  static Handles* handles = new Handles;  // never destroyed: at exit the driver may have gone before
+  handles->bind(stream());
   blas_ = handles->blas;
   solver_ = handles->solver;
+}
+
+cusolverDnHandle_t Libraries::solver() const {
+  refuse_in_graph("cuSOLVER");
+  return solver_;
 }
 
 void check(Where at, const char* op, cublasStatus_t status) {

@@ -13,7 +13,8 @@ class Libraries {
  public:
   Libraries();
   cublasHandle_t blas() const { return blas_; }
-  cusolverDnHandle_t solver() const { return solver_; }
+  /// Throws Error in a capture: cuSOLVER may wait for the GPU.
+  cusolverDnHandle_t solver() const;
 
  private:
   std::unique_lock<std::mutex> lock_;

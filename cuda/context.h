@@ -9,6 +9,10 @@ namespace scoregrad::on_cuda {
 bool open_device(std::string* missing);
 /// The program that loaded this backend.
 const Host& host();
+/// Where what this thread enqueues goes from here on: a stream that captures it, or null for the one stream.
+void enqueue_on(cudaStream_t capturing);
+/// Whether an environment variable says 0.
+bool switched_off(const char* variable);
 /// Remembers the line of an allocation: the op that allocates its result there is the next to run on this thread.
 void note_line(Where at);
 

@@ -5,10 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <cstring>
 #include <mutex>
-#include <vector>
 
 #include "cuda/context.h"
 #include "cuda/runtime.h"
@@ -35,24 +32,38 @@ constexpr size_t class_bytes(int c) {
 static_assert(class_of(1) == 0 && class_of(1024) == 3 && class_bytes(class_of(1025)) == 1152 && class_bytes(class_of(1 << 20)) == 1 << 20);
 static_assert(class_of(largest_request) < all_classes);
 
+thread_local Held* holding;
+
 struct Pool {
   std::mutex mutex;
   std::vector<void*> free[all_classes];
   int64_t live = 0, peak = 0, pooled = 0;
-  const bool keeps = [] {  // SCOREGRAD_CUDA_POOL=0: every block from the driver and back, so that compute-sanitizer sees its bounds
-    const char* value = std::getenv("SCOREGRAD_CUDA_POOL");
-    return !value || std::strcmp(value, "0") != 0;
-  }();
+  // SCOREGRAD_CUDA_POOL=0: every block from the driver and back, so that compute-sanitizer sees its bounds
+  const bool keeps = !switched_off("SCOREGRAD_CUDA_POOL");
 };
 Pool& pool() {
   static Pool* p = new Pool;  // never destroyed: tensors of static storage are released at exit
   return *p;
 }
 
+/// In a capture the driver refuses what might wait for the GPU, and cudaMalloc is counted among that. Here it does no harm: nothing that is
+/// being captured depends on it.
+class Allowed {
+ public:
+  Allowed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~Allowed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  Allowed(const Allowed&) = delete;
+  Allowed& operator=(const Allowed&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 /// Null where the driver has no memory left.
 void* from_driver(Where at, size_t bytes) {
   void* data = nullptr;
   stream();  // makes the device current
+  const Allowed in_captures;
   const cudaError_t status = cudaMalloc(&data, bytes);
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
@@ -94,17 +105,14 @@ void* take(Pool& p, Where at, int c) {
     return data;
   }
   void* data = fresh(p, at, c);
-  if (!data) {
+  if (!data && !holding) {  // in a capture nothing is given back: the step is then replayed call by call
     empty(p);
     data = fresh(p, at, c);
   }
   return data;
 }
 
-}  // namespace
-
-void* allocate(Where at, size_t bytes) {
-  note_line(at);
+void* take_block(Where at, size_t bytes) {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
   void* data = nullptr;
@@ -121,8 +129,7 @@ void* allocate(Where at, size_t bytes) {
   return data;
 }
 
-void release(void* data, size_t bytes) noexcept {
-  if (!data) return;
+void give_block(void* data, size_t bytes) noexcept {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
   p.live -= static_cast<int64_t>(bytes);
@@ -133,6 +140,43 @@ void release(void* data, size_t bytes) noexcept {
   const int c = class_of(bytes);
   p.free[c].push_back(data);
   p.pooled += static_cast<int64_t>(class_bytes(c));
+}
+
+}  // namespace
+
+void* allocate(Where at, size_t bytes) {
+  note_line(at);
+  return holding ? holding->take(at, bytes) : take_block(at, bytes);
+}
+
+void release(void* data, size_t bytes) noexcept {
+  if (data && !(holding && holding->give(data))) give_block(data, bytes);
+}
+
+void hold(Held* held) { holding = held; }
+
+void* Held::take(Where at, size_t bytes) {
+  for (Block& b : blocks_)
+    if (!b.used && class_of(b.bytes) == class_of(bytes) && (pool().keeps || b.bytes >= bytes)) {
+      b.used = true;
+      return b.data;
+    }
+  void* data = take_block(at, bytes);
+  blocks_.push_back({data, bytes, true});
+  return data;
+}
+
+bool Held::give(const void* data) noexcept {
+  for (Block& b : blocks_)
+    if (b.data == data) {
+      b.used = false;
+      return true;
+    }
+  return false;
+}
+
+Held::~Held() {
+  for (const Block& b : blocks_) give_block(b.data, b.bytes);
 }
 
 MemoryUse memory() {

@@ -1,5 +1,7 @@
 // The pool that every tensor on the GPU and every scratch buffer of a kernel comes from, and the copies between host and device.
 #pragma once
+#include <vector>
+
 #include "autograd/backend/contract.h"
 
 namespace scoregrad::on_cuda {
@@ -16,6 +18,30 @@ void upload(void* device, const void* host, size_t bytes);
 /// Returns when the data is there.
 void download(void* host, const void* device, size_t bytes);
 void synchronise();
+
+/// Memory that the calls of a graph take for themselves. Blocks that one of them has released serve the next, since these run in order;
+/// none goes back to the pool, where something else would find it, before the graph goes.
+class Held {
+ public:
+  Held() = default;
+  ~Held();
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+  void* take(Where at, size_t bytes);
+  /// False if the block is not from here.
+  bool give(const void* data) noexcept;
+
+ private:
+  struct Block {
+    void* data;
+    size_t bytes;
+    bool used;
+  };
+  std::vector<Block> blocks_;
+};
+/// What this thread allocates from here on is held there; null: ends it.
+void hold(Held* held);
 
 /// A device buffer of n elements for the time of an op, uninitialised. It may go as soon as its last use is enqueued.
 template <class T>

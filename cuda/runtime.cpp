@@ -29,6 +29,7 @@ struct Work {
 };
 thread_local Work work{};
 thread_local Where last_line;
+thread_local cudaStream_t capturing;
 
 bool switched_on(const char* variable) {
   const char* value = std::getenv(variable);
@@ -100,7 +101,14 @@ cudaStream_t stream() {
     check({}, "cudaSetDevice", cudaSetDevice(device_index));
     current = true;
   }
-  return the_stream;
+  return capturing ? capturing : the_stream;
+}
+
+void enqueue_on(cudaStream_t s) { capturing = s; }
+
+bool switched_off(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value && std::strcmp(value, "0") == 0;
 }
 
 bool synchronous() { return wait_for_launches; }

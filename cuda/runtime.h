@@ -20,8 +20,9 @@ struct DeviceFacts {
 };
 const DeviceFacts& device();
 
-/// The one stream. What is enqueued here runs after all that was enqueued before, so memory may be reused as soon as its last use is
-/// enqueued. Makes the device current on the calling thread.
+/// The one stream, or, on a thread that takes calls down (cuda/graph.h), the stream that captures them. What is enqueued here runs after
+/// all that was enqueued before, so memory may be reused as soon as its last use is enqueued. Makes the device current on the calling
+/// thread.
 cudaStream_t stream();
 
 /// Throws Error that says which op failed, for what reason, on which shapes and for which line (`at`, or the line on whose behalf this

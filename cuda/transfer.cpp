@@ -4,6 +4,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "cuda/graph.h"
 #include "cuda/memory.h"
 #include "cuda/runtime.h"
 
@@ -48,6 +49,7 @@ Staging& staging() {
 }  // namespace
 
 void upload(void* device, const void* host, size_t bytes) {
+  refuse_in_graph("upload");
   Staging& s = staging();
   const std::lock_guard lock(s.mutex);
   for (size_t at = 0; at < bytes; at += piece) {
@@ -60,6 +62,7 @@ void upload(void* device, const void* host, size_t bytes) {
 }
 
 void download(void* host, const void* device, size_t bytes) {
+  refuse_in_graph("download");
   Staging& s = staging();
   const std::lock_guard lock(s.mutex);
   // Pieces are read one turn behind: while the host copies one out, the next ones arrive.
@@ -84,6 +87,9 @@ void download(void* host, const void* device, size_t bytes) {
   while (first < last) read_one();
 }
 
-void synchronise() { check({}, "synchronise", cudaStreamSynchronize(stream())); }
+void synchronise() {
+  refuse_in_graph("synchronise");
+  check({}, "synchronise", cudaStreamSynchronize(stream()));
+}
 
 }  // namespace scoregrad::on_cuda

@@ -137,7 +137,7 @@ Tensors CompiledStep::State::lenient_step(Compilation& p, const Tensors& argumen
   }
   if (!p.first) {
     try {
-      p.replay = std::make_unique<compiled::Replay>(passed(r.sequence, Pass::planned), at);
+      p.replay = std::make_unique<compiled::Replay>(passed(r.sequence, Pass::planned), options.launch, at);
     } catch (const Error& e) {
       turn_eager(e.what(), at);
       return std::move(r.results);
@@ -170,6 +170,7 @@ Tensors CompiledStep::operator()(const Tensors& arguments, Where at) {
   for (size_t i = 0; i < arguments.size(); ++i)
     if (!arguments[i].defined()) throw Error(at, fmt::format("compile: argument {} is undefined", i));
   Compilation& p = state_->compilation(arguments);
+  if (p.replay && !p.replay->takes(arguments)) return state_->f(arguments);
   if (state_->options.lenient) return state_->lenient_step(p, arguments, at);
   const int64_t call = p.calls++;
   if (call == 0) return state_->f(arguments);  // state that is made at the first use is made here
@@ -187,7 +188,7 @@ Tensors CompiledStep::operator()(const Tensors& arguments, Where at) {
     p.first.reset();
     throw Error(at, "compile: two recordings of the step differ at " + d);
   }
-  if (!p.replay) p.replay = std::make_unique<compiled::Replay>(passed(*p.first, Pass::planned), at);
+  if (!p.replay) p.replay = std::make_unique<compiled::Replay>(passed(*p.first, Pass::planned), state_->options.launch, at);
   return r.results;
 }
 
@@ -196,6 +197,17 @@ bool CompiledStep::replays(const Tensors& arguments) const {
   for (const auto& p : state_->compilations)
     if (p->layout.arguments == layout.arguments) return p->replay != nullptr;
   return false;
+}
+
+std::string CompiledStep::mode(const Tensors& arguments) const {
+  const Layout layout(arguments);
+  for (const auto& p : state_->compilations) {
+    if (!(p->layout.arguments == layout.arguments)) continue;
+    if (!p->replay) return "recorded";
+    const std::string& obstacle = p->replay->launch().obstacle();
+    return obstacle.empty() ? "one launch" : "call by call: " + obstacle;
+  }
+  return "eager";
 }
 
 std::string CompiledStep::show(Pass stage, Where at) const {
@@ -210,7 +222,7 @@ const std::string& CompiledStep::refusal() const { return state_->refusal; }
 int64_t CompiledStep::held_bytes() const {
   int64_t bytes = 0;
   for (const auto& p : state_->compilations)
-    if (p->replay) bytes += p->replay->sequence().arena_bytes[0] + p->replay->sequence().arena_bytes[1];
+    if (p->replay) bytes += p->replay->sequence().arena_bytes[0] + p->replay->sequence().arena_bytes[1] + p->replay->launch().bytes();
   return bytes;
 }
 

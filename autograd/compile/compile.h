@@ -6,14 +6,16 @@
 #include <tuple>
 #include <type_traits>
 
+#include "autograd/compile/launch.h"
 #include "autograd/compile/recording.h"
 
 namespace scoregrad {
 
 struct CompileOptions {
-  int64_t audit_every = 0;  ///< every so many steps one is recorded again and compared; 0: never
-  bool enabled = true;      ///< off: every step is eager
-  bool lenient = false;     ///< a step of whatever kind: what cannot be replayed stays eager; see for_loop
+  int64_t audit_every = 0;                      ///< every so many steps one is recorded again and compared; 0: never
+  bool enabled = true;                          ///< off: every step is eager
+  bool lenient = false;                         ///< a step of whatever kind: what cannot be replayed stays eager; see for_loop
+  OneLaunch launch = OneLaunch::where_it_pays;  ///< on a GPU: whether all calls are one launch
 };
 
 /// How the library's own loops compile a step that calls functions they were given: `train`, the samplers, Monte-Carlo estimates. Calls 1,
@@ -45,6 +47,8 @@ class CompiledStep {
   Tensors operator()(const Tensors& arguments, Where at = Where::here());
   /// True if the next call on such arguments is a replay.
   bool replays(const Tensors& arguments) const;
+  /// How the next call on such arguments runs: "eager", "recorded", "one launch", or "call by call: " and why it is not one launch.
+  std::string mode(const Tensors& arguments) const;
   /// The list of calls of the step that was replayed or recorded last; throws Error before the second record.
   std::string show(Pass stage, Where at = Where::here()) const;
   /// Steps whose results are those of a replay.

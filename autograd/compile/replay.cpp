@@ -13,7 +13,8 @@ const Tensor in_arena(const Sequence& s, Device::Kind kind, Where at) {
 
 }  // namespace
 
-Replay::Replay(Sequence planned, Where at) : sequence_(std::move(planned)), moving_(sequence_.buffers.size()) {
+Replay::Replay(Sequence planned, OneLaunch use, Where at)
+    : sequence_(std::move(planned)), launch_(sequence_, use, at), moving_(sequence_.buffers.size()) {
   arena_[0] = in_arena(sequence_, Device::cpu_kind, at);
   arena_[1] = in_arena(sequence_, Device::cuda_kind, at);
   bound_.resize(sequence_.calls.size());
@@ -131,6 +132,13 @@ void Replay::make(const Bound& b) const {
   }
 }
 
+bool Replay::takes(const Tensors& arguments) const {
+  for (const Buffer& b : sequence_.buffers)
+    for (const Tensor& x : arguments)
+      if (b.kind == Buffer::captured && b.storage.get() == x.body().storage.get()) return false;
+  return true;
+}
+
 Tensors Replay::run(const Tensors& arguments, Where at) {
   std::vector<Ref<Storage>> fresh(sequence_.buffers.size());
   for (size_t b = 0; b < moving_.size(); ++b) {
@@ -141,9 +149,17 @@ Tensors Replay::run(const Tensors& arguments, Where at) {
       fresh[b] = Ref<Storage>(new Storage(at, buffer.bytes, buffer.device));
     else if (buffer.kind == Buffer::captured)
       fresh[b] = buffer.storage;
-    for (const Moving& m : moving_[b]) *m.pointer = static_cast<char*>(fresh[b]->data) + m.offset;
   }
-  for (const Bound& b : bound_) make(b);
+  const bool together = launch_.obstacle().empty();
+  for (size_t b = 0; b < moving_.size(); ++b)
+    for (const Moving& m : moving_[b]) *m.pointer = (together ? launch_.first_byte(b) : static_cast<char*>(fresh[b]->data)) + m.offset;
+  const auto make_all = [this] {
+    for (const Bound& b : bound_) make(b);
+  };
+  if (together)
+    launch_.run(fresh, make_all);
+  else
+    make_all();
   for (Storage* s : written_) {
     s->version += 1;
     s->last_writer = "a compiled step";

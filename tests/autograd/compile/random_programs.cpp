@@ -114,9 +114,12 @@ class RandomStep {
   Tensor average_, key_;
 };
 
+// On a GPU, how many of them became one launch.
+int launched = 0;
+
 void compare(unsigned seed, bool products) {
   RandomStep eager(seed, products), replayed(seed, products);
-  CompiledStep step([&](const Tensors& xs) { return replayed(xs); });
+  CompiledStep step([&](const Tensors& xs) { return replayed(xs); }, {.launch = OneLaunch::always});
   for (uint64_t call = 0; call < 6; ++call) {
     const Options o{.dtype = seed % 2 ? float64 : float32};
     const Tensors arguments{normal({4, 3}, Key(7).fold(call), o), transpose(normal({3, 4}, Key(8).fold(call), o))};
@@ -133,6 +136,7 @@ void compare(unsigned seed, bool products) {
       REQUIRE(same_bits(a[i], b[i]));
     }
     REQUIRE(step.replays(arguments) == (call >= 2));
+    launched += call == 5 && step.mode(arguments) == "one launch";
   }
 }
 
@@ -142,6 +146,7 @@ void compare(unsigned seed, bool products) {
 TEST_CASE("random steps replay with the bits of eager execution, a thousand on the CPU") {
   const unsigned programs = default_device() == cpu ? 1000 : 20;
   for (unsigned seed = 0; seed < programs; ++seed) compare(seed, false);
+  CHECK((launched > 0) == (default_device() != cpu));
 }
 
 TEST_CASE("with matrix products too: their operands and layouts are the eager ones") {

@@ -142,6 +142,7 @@ nvrtcResult nvrtcDestroyProgram(nvrtcProgram* program) {
 }
 
 CUresult cuModuleLoadData(CUmodule* module, const void* image) {
+  if (const cudaError_t status = emulated::may_touch_device(); status != cudaSuccess) return static_cast<CUresult>(status);
   // As with a real cubin the size is the image's own business: an ELF file ends behind its table of sections.
   Elf64_Ehdr header;
   std::memcpy(&header, image, sizeof header);
@@ -176,8 +177,8 @@ CUresult cuModuleUnload(CUmodule module) {
 }
 
 CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
-                        CUstream, void** arguments, void**) {
-  return static_cast<CUresult>(emulated::enqueue_kernel(f->bind(arguments), f->kernel, {gx, gy, gz}, {bx, by, bz}, shared));
+                        CUstream stream, void** arguments, void**) {
+  return static_cast<CUresult>(emulated::enqueue_kernel(f->bind(arguments), f->kernel, {gx, gy, gz}, {bx, by, bz}, shared, stream));
 }
 
 CUresult cuGetErrorString(CUresult status, const char** text) {

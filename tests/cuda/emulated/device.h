@@ -10,12 +10,22 @@ namespace emulated {
 
 /// Held by whoever enqueues or waits: the device does one thing at a time.
 std::recursive_mutex& mutex();
-/// Work is done when somebody waits for it, as on a real device: what a kernel or a copy reads must stay until then.
-void enqueue(std::function<void()> work);
+/// Work is done when somebody waits for it, as on a real device: what a kernel or a copy reads must stay until then. A stream that captures
+/// takes it down instead.
+void enqueue(cudaStream_t stream, std::function<void()> work);
 /// Does what was enqueued up to `ticket`, all of it without one.
 void finish(int64_t ticket = INT64_MAX);
 /// The ticket of what was enqueued last.
 int64_t last_ticket();
+
+/// Whether what is enqueued on the stream is captured.
+bool captures(cudaStream_t stream);
+/// Takes it down; what is captured may run many times.
+void capture(cudaStream_t stream, std::function<void()> work);
+/// For what waits for the stream's work, which a capture does not bear: success, or the error, with the capture spoiled.
+cudaError_t may_wait(cudaStream_t stream);
+/// For what might wait for the whole device: success, or the error where this thread captures and has not asked for leave.
+cudaError_t may_touch_device();
 
 /// Says so on stderr and makes every later call fail, as an error in a kernel does.
 void break_down(cudaError_t status, const std::string& reason);

@@ -4,8 +4,10 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
+#include <cublas_v2.h>
 #include <cuda.h>
 #include <cuda_runtime.h>
 #include <nvrtc.h>
@@ -41,6 +43,7 @@ T* device_array(size_t n) {
   if (cudaMalloc(&data, n * sizeof(T)) != cudaSuccess) _exit(97);
   return data;
 }
+void cudaMemset(void* data, int value, size_t bytes) { cudaMemsetAsync(data, value, bytes, nullptr); }
 template <class T>
 std::vector<T> fetched(const T* data, size_t n) {
   std::vector<T> out(n);
@@ -187,6 +190,82 @@ TEST_CASE("copies from pinned memory happen late, as on a device") {
           cudaMemcpyAsync(x, pinned, sizeof(int), cudaMemcpyHostToDevice, nullptr);
           *pinned = 3;  // too early
           return fetched(x, 1)[0] == 3 ? 0 : 2;
+        }) == 0);
+}
+
+TEST_CASE("a capture runs nothing, and its graph runs with the arguments of then") {
+  CHECK(in_a_child("0", [] {
+          cudaStream_t stream;
+          cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+          float* x = device_array<float>(2);
+          cudaMemset(x, 0, 2 * sizeof(float));
+          cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+          int i = 1;
+          void* at[] = {&x, &i, nullptr};
+          if (cudaLaunchKernel(write_at, 1, 1, at, 0, stream) != cudaSuccess) return 1;
+          i = 0;
+          cudaGraph_t graph;
+          cudaGraphExec_t executable;
+          size_t nodes = 0;
+          if (cudaStreamEndCapture(stream, &graph) != cudaSuccess || fetched(x, 2) != std::vector<float>{0, 0}) return 2;
+          cudaGraphGetNodes(graph, nullptr, &nodes);
+          if (nodes != 1 || cudaGraphInstantiateWithFlags(&executable, graph, 0) != cudaSuccess) return 3;
+          cudaGraphDestroy(graph);
+          for (int launch = 0; launch < 2; ++launch) {
+            cudaMemset(x, 0, 2 * sizeof(float));
+            cudaGraphLaunch(executable, stream);
+            if (launch == 1) cudaGraphExecDestroy(executable);  // while it is still to run
+            if (fetched(x, 2) != std::vector<float>{0, 1}) return 4;
+          }
+          return 0;
+        }) == 0);
+}
+
+TEST_CASE("what a capture does not bear ends it: waiting, allocating, loading, products without a workspace") {
+  const auto ended = [](auto&& f) {
+    return in_a_child("0", [&] {
+      cudaStream_t stream;
+      cublasHandle_t blas;
+      cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+      cublasCreate(&blas);
+      cublasSetStream(blas, stream);
+      float* x = device_array<float>(8);
+      cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+      const bool refused = f(stream, blas, x);
+      cudaGraph_t graph;
+      const cudaError_t status = cudaStreamEndCapture(stream, &graph);
+      void* more = nullptr;
+      if (cudaMalloc(&more, 8) != cudaSuccess || cudaDeviceSynchronize() != cudaSuccess) return 1;
+      return refused ? 10 + (status != cudaSuccess) : status == cudaSuccess && graph ? 0 : 2;
+    });
+  };
+  void* more = nullptr;
+  float host = 0;
+  CHECK(ended([](cudaStream_t s, auto, auto) { return cudaStreamSynchronize(s) != cudaSuccess; }) == 11);
+  CHECK(ended([&](auto, auto, auto) { return cudaMalloc(&more, 8) != cudaSuccess; }) == 11);
+  CHECK(ended([&](auto, auto, float* x) { return cudaFree(x) != cudaSuccess; }) == 11);
+  CHECK(ended([&](cudaStream_t s, auto, float* x) { return cudaMemcpyAsync(&host, x, 4, cudaMemcpyDeviceToHost, s) != cudaSuccess; }) ==
+        11);
+  CHECK(ended([&](auto, auto, auto) {
+          cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+          cudaThreadExchangeStreamCaptureMode(&mode);
+          const bool refused = cudaMalloc(&more, 8) != cudaSuccess;
+          cudaThreadExchangeStreamCaptureMode(&mode);
+          return refused;
+        }) == 0);
+  CHECK(ended([&](auto, auto, auto) {
+          bool refused = true;
+          std::thread([&] { refused = cudaMalloc(&more, 8) != cudaSuccess; }).join();
+          return refused;
+        }) == 0);
+  const float one = 1;
+  const auto product = [&](cublasHandle_t blas, float* x) {
+    return cublasGemmEx(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, x, CUDA_R_32F, 1, x, CUDA_R_32F, 1, &one, x, CUDA_R_32F, 1,
+                        CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT) != CUBLAS_STATUS_SUCCESS;
+  };
+  CHECK(ended([&](auto, cublasHandle_t blas, float* x) { return product(blas, x); }) == 10);
+  CHECK(ended([&](auto, cublasHandle_t blas, float* x) {
+          return cublasSetWorkspace(blas, x, 8) != CUBLAS_STATUS_SUCCESS || product(blas, x);
         }) == 0);
 }
 

@@ -9,7 +9,24 @@
 
 using namespace emulated;
 
+struct cublasContext {
+  cudaStream_t stream = nullptr;
+  void* workspace = nullptr;
+};
+struct cusolverDnContext {
+  cudaStream_t stream = nullptr;
+};
+
 namespace {
+
+/// cuSOLVER waits for the device where it likes.
+template <class F>
+void each(cusolverDnHandle_t handle, int batches, F one) {
+  if (may_wait(handle->stream) != cudaSuccess) return;
+  enqueue(handle->stream, [=] {
+    for (int i = 0; i < batches; ++i) one(i);
+  });
+}
 
 CBLAS_TRANSPOSE cblas(cublasOperation_t op) { return op == CUBLAS_OP_N ? CblasNoTrans : CblasTrans; }
 CBLAS_UPLO cblas(cublasFillMode_t fill) { return fill == CUBLAS_FILL_MODE_UPPER ? CblasUpper : CblasLower; }
@@ -24,21 +41,22 @@ void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, double al
   cblas_dgemm(CblasColMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-/// `one` does the work of matrix i when its turn comes.
+/// `one` does the work of matrix i when its turn comes. In a capture a handle without a workspace would make the graph allocate one.
 template <class F>
-cublasStatus_t each(int batches, F one) {
-  enqueue([=] {
+cublasStatus_t each(cublasHandle_t handle, int batches, F one) {
+  if (captures(handle->stream) && !handle->workspace) return CUBLAS_STATUS_INVALID_VALUE;
+  enqueue(handle->stream, [=] {
     for (int i = 0; i < batches; ++i) one(i);
   });
   return CUBLAS_STATUS_SUCCESS;
 }
 
 template <class T>
-cublasStatus_t gemm_batches(cublasOperation_t on_a, cublasOperation_t on_b, int m, int n, int k, const void* alpha, const void* a, int lda,
-                            long long stride_a, const void* b, int ldb, long long stride_b, const void* beta, void* c, int ldc,
-                            long long stride_c, int batches) {
+cublasStatus_t gemm_batches(cublasHandle_t handle, cublasOperation_t on_a, cublasOperation_t on_b, int m, int n, int k, const void* alpha,
+                            const void* a, int lda, long long stride_a, const void* b, int ldb, long long stride_b, const void* beta,
+                            void* c, int ldc, long long stride_c, int batches) {
   const T one = *static_cast<const T*>(alpha), zero = *static_cast<const T*>(beta);
-  return each(batches, [=](int i) {
+  return each(handle, batches, [=](int i) {
     gemm(cblas(on_a), cblas(on_b), m, n, k, one, static_cast<const T*>(a) + i * stride_a, lda, static_cast<const T*>(b) + i * stride_b, ldb,
          zero, static_cast<T*>(c) + i * stride_c, ldc);
   });
@@ -54,21 +72,29 @@ const char* cublasGetStatusString(cublasStatus_t status) {
                                                  : "another cublasStatus";
 }
 cublasStatus_t cublasCreate(cublasHandle_t* handle) {
-  *handle = reinterpret_cast<cublasHandle_t>(new char);
+  *handle = new cublasContext;
   return CUBLAS_STATUS_SUCCESS;
 }
-cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) { return CUBLAS_STATUS_SUCCESS; }
-cublasStatus_t cublasSetWorkspace(cublasHandle_t, void* workspace, size_t bytes) {
-  return on_device(workspace, bytes) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
+cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
+  *handle = {stream, nullptr};  // as its manual says: the workspace is the default one again
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t bytes) {
+  if (!on_device(workspace, bytes)) return CUBLAS_STATUS_INVALID_VALUE;
+  handle->workspace = workspace;
+  return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasSetAtomicsMode(cublasHandle_t, cublasAtomicsMode_t) { return CUBLAS_STATUS_SUCCESS; }
 cusolverStatus_t cusolverDnCreate(cusolverDnHandle_t* handle) {
-  *handle = reinterpret_cast<cusolverDnHandle_t>(new char);
+  *handle = new cusolverDnContext;
   return CUSOLVER_STATUS_SUCCESS;
 }
-cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t, cudaStream_t) { return CUSOLVER_STATUS_SUCCESS; }
+cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t stream) {
+  handle->stream = stream;
+  return CUSOLVER_STATUS_SUCCESS;
+}
 
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t on_a, cublasOperation_t on_b, int m, int n, int k,
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t on_a, cublasOperation_t on_b, int m, int n, int k,
                                           const void* alpha, const void* a, cudaDataType type_a, int lda, long long stride_a, const void* b,
                                           cudaDataType type_b, int ldb, long long stride_b, const void* beta, void* c, cudaDataType type_c,
                                           int ldc, long long stride_c, int batches, cublasComputeType_t compute, cublasGemmAlgo_t) {
@@ -77,7 +103,7 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t on_a
       ldc < std::max(1, m))
     return CUBLAS_STATUS_INVALID_VALUE;
   const auto run = type_a == CUDA_R_64F ? gemm_batches<double> : gemm_batches<float>;
-  return run(on_a, on_b, m, n, k, alpha, a, lda, stride_a, b, ldb, stride_b, beta, c, ldc, stride_c, batches);
+  return run(handle, on_a, on_b, m, n, k, alpha, a, lda, stride_a, b, ldb, stride_b, beta, c, ldc, stride_c, batches);
 }
 
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t on_a, cublasOperation_t on_b, int m, int n, int k, const void* alpha,
@@ -88,34 +114,34 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t on_a, cubla
 }
 
 #define SG_FUNCTIONS(T, l, L)                                                                                                             \
-  cublasStatus_t cublas##L##getrfBatched(cublasHandle_t, int n, T* const a[], int lda, int* pivots, int* infos, int batches) {            \
+  cublasStatus_t cublas##L##getrfBatched(cublasHandle_t handle, int n, T* const a[], int lda, int* pivots, int* infos, int batches) {     \
     if (lda < std::max(1, n)) return CUBLAS_STATUS_INVALID_VALUE;                                                                         \
-    return each(batches, [=](int i) {                                                                                                     \
+    return each(handle, batches, [=](int i) {                                                                                             \
       infos[i] = LAPACKE_##l##getrf_work(LAPACK_COL_MAJOR, n, n, a[i], lda, pivots + static_cast<int64_t>(i) * n);                        \
     });                                                                                                                                   \
   }                                                                                                                                       \
-  cublasStatus_t cublas##L##getrsBatched(cublasHandle_t, cublasOperation_t on_a, int n, int m, const T* const a[], int lda,               \
+  cublasStatus_t cublas##L##getrsBatched(cublasHandle_t handle, cublasOperation_t on_a, int n, int m, const T* const a[], int lda,        \
                                          const int* pivots, T* const b[], int ldb, int* info, int batches) {                              \
     *info = lda < std::max(1, n) ? -5 : ldb < std::max(1, n) ? -8 : 0; /* on the host, at once */                                         \
     if (*info != 0) return CUBLAS_STATUS_INVALID_VALUE;                                                                                   \
-    return each(batches, [=](int i) {                                                                                                     \
+    return each(handle, batches, [=](int i) {                                                                                             \
       LAPACKE_##l##getrs_work(LAPACK_COL_MAJOR, on_a == CUBLAS_OP_N ? 'N' : 'T', n, m, a[i], lda, pivots + static_cast<int64_t>(i) * n,   \
                               b[i], ldb);                                                                                                 \
     });                                                                                                                                   \
   }                                                                                                                                       \
-  cublasStatus_t cublas##L##trsmBatched(cublasHandle_t, cublasSideMode_t side, cublasFillMode_t fill, cublasOperation_t on_a,             \
+  cublasStatus_t cublas##L##trsmBatched(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t fill, cublasOperation_t on_a,      \
                                         cublasDiagType_t diagonal, int m, int n, const T* alpha, const T* const a[], int lda,             \
                                         T* const b[], int ldb, int batches) {                                                             \
     if (lda < std::max(1, side == CUBLAS_SIDE_LEFT ? m : n) || ldb < std::max(1, m)) return CUBLAS_STATUS_INVALID_VALUE;                  \
-    return each(batches, [=, factor = *alpha](int i) {                                                                                    \
+    return each(handle, batches, [=, factor = *alpha](int i) {                                                                            \
       cblas_##l##trsm(CblasColMajor, side == CUBLAS_SIDE_LEFT ? CblasLeft : CblasRight, cblas(fill), cblas(on_a),                         \
                       diagonal == CUBLAS_DIAG_UNIT ? CblasUnit : CblasNonUnit, m, n, factor, a[i], lda, b[i], ldb);                       \
     });                                                                                                                                   \
   }                                                                                                                                       \
-  cublasStatus_t cublas##L##trsm(cublasHandle_t, cublasSideMode_t side, cublasFillMode_t fill, cublasOperation_t on_a,                    \
+  cublasStatus_t cublas##L##trsm(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t fill, cublasOperation_t on_a,             \
                                  cublasDiagType_t diagonal, int m, int n, const T* alpha, const T* a, int lda, T* b, int ldb) {           \
     if (lda < std::max(1, side == CUBLAS_SIDE_LEFT ? m : n) || ldb < std::max(1, m)) return CUBLAS_STATUS_INVALID_VALUE;                  \
-    return each(1, [=, factor = *alpha](int) {                                                                                            \
+    return each(handle, 1, [=, factor = *alpha](int) {                                                                                    \
       cblas_##l##trsm(CblasColMajor, side == CUBLAS_SIDE_LEFT ? CblasLeft : CblasRight, cblas(fill), cblas(on_a),                         \
                       diagonal == CUBLAS_DIAG_UNIT ? CblasUnit : CblasNonUnit, m, n, factor, a, lda, b, ldb);                             \
     });                                                                                                                                   \
@@ -124,26 +150,26 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t on_a, cubla
     *length = n + 1;                                                                                                                      \
     return lda < std::max(1, n) ? CUSOLVER_STATUS_INVALID_VALUE : CUSOLVER_STATUS_SUCCESS;                                                \
   }                                                                                                                                       \
-  cusolverStatus_t cusolverDn##L##potrf(cusolverDnHandle_t, cublasFillMode_t fill, int n, T* a, int lda, T* workspace, int length,        \
+  cusolverStatus_t cusolverDn##L##potrf(cusolverDnHandle_t handle, cublasFillMode_t fill, int n, T* a, int lda, T* workspace, int length, \
                                         int* info) {                                                                                      \
     if (lda < std::max(1, n) || !on_device(workspace, static_cast<size_t>(length) * sizeof(T)) || length < n + 1)                         \
       return CUSOLVER_STATUS_INVALID_VALUE;                                                                                               \
-    each(1, [=](int) { *info = LAPACKE_##l##potrf_work(LAPACK_COL_MAJOR, letter(fill), n, a, lda); });                                    \
+    each(handle, 1, [=](int) { *info = LAPACKE_##l##potrf_work(LAPACK_COL_MAJOR, letter(fill), n, a, lda); });                            \
     return CUSOLVER_STATUS_SUCCESS;                                                                                                       \
   }                                                                                                                                       \
-  cusolverStatus_t cusolverDn##L##potrfBatched(cusolverDnHandle_t, cublasFillMode_t fill, int n, T* a[], int lda, int* infos,             \
+  cusolverStatus_t cusolverDn##L##potrfBatched(cusolverDnHandle_t handle, cublasFillMode_t fill, int n, T* a[], int lda, int* infos,      \
                                                int batches) {                                                                             \
     if (lda < std::max(1, n)) return CUSOLVER_STATUS_INVALID_VALUE;                                                                       \
-    each(batches, [=](int i) { infos[i] = LAPACKE_##l##potrf_work(LAPACK_COL_MAJOR, letter(fill), n, a[i], lda); });                      \
+    each(handle, batches, [=](int i) { infos[i] = LAPACKE_##l##potrf_work(LAPACK_COL_MAJOR, letter(fill), n, a[i], lda); });              \
     return CUSOLVER_STATUS_SUCCESS;                                                                                                       \
   }                                                                                                                                       \
   cusolverStatus_t cusolverDn##L##getrf_bufferSize(cusolverDnHandle_t, int m, int n, T*, int lda, int* length) {                          \
     *length = n + 1;                                                                                                                      \
     return lda < std::max(1, m) ? CUSOLVER_STATUS_INVALID_VALUE : CUSOLVER_STATUS_SUCCESS;                                                \
   }                                                                                                                                       \
-  cusolverStatus_t cusolverDn##L##getrf(cusolverDnHandle_t, int m, int n, T* a, int lda, T* workspace, int* pivots, int* info) {          \
+  cusolverStatus_t cusolverDn##L##getrf(cusolverDnHandle_t handle, int m, int n, T* a, int lda, T* workspace, int* pivots, int* info) {   \
     if (lda < std::max(1, m) || !on_device(workspace, sizeof(T))) return CUSOLVER_STATUS_INVALID_VALUE;                                   \
-    each(1, [=](int) { *info = LAPACKE_##l##getrf_work(LAPACK_COL_MAJOR, m, n, a, lda, pivots); });                                       \
+    each(handle, 1, [=](int) { *info = LAPACKE_##l##getrf_work(LAPACK_COL_MAJOR, m, n, a, lda, pivots); });                               \
     return CUSOLVER_STATUS_SUCCESS;                                                                                                       \
   }                                                                                                                                       \
   cusolverStatus_t cusolverDn##L##syevd_bufferSize(cusolverDnHandle_t, cusolverEigMode_t, cublasFillMode_t, int n, const T*, int lda,     \
@@ -151,19 +177,19 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t on_a, cubla
     *length = n + 1;                                                                                                                      \
     return lda < std::max(1, n) ? CUSOLVER_STATUS_INVALID_VALUE : CUSOLVER_STATUS_SUCCESS;                                                \
   }                                                                                                                                       \
-  cusolverStatus_t cusolverDn##L##syevd(cusolverDnHandle_t, cusolverEigMode_t mode, cublasFillMode_t fill, int n, T* a, int lda,          \
+  cusolverStatus_t cusolverDn##L##syevd(cusolverDnHandle_t handle, cusolverEigMode_t mode, cublasFillMode_t fill, int n, T* a, int lda,   \
                                         T* values, T* workspace, int length, int* info) {                                                 \
     if (lda < std::max(1, n) || !on_device(workspace, static_cast<size_t>(length) * sizeof(T)) || length < n + 1)                         \
       return CUSOLVER_STATUS_INVALID_VALUE;                                                                                               \
-    each(1, [=](int) {                                                                                                                    \
+    each(handle, 1, [=](int) {                                                                                                            \
       *info = LAPACKE_##l##syevd(LAPACK_COL_MAJOR, mode == CUSOLVER_EIG_MODE_VECTOR ? 'V' : 'N', letter(fill), n, a, lda, values);        \
     });                                                                                                                                   \
     return CUSOLVER_STATUS_SUCCESS;                                                                                                       \
   }                                                                                                                                       \
-  cusolverStatus_t cusolverDn##L##getrs(cusolverDnHandle_t, cublasOperation_t on_a, int n, int m, const T* a, int lda, const int* pivots, \
-                                        T* b, int ldb, int* info) {                                                                       \
+  cusolverStatus_t cusolverDn##L##getrs(cusolverDnHandle_t handle, cublasOperation_t on_a, int n, int m, const T* a, int lda,             \
+                                        const int* pivots, T* b, int ldb, int* info) {                                                    \
     if (lda < std::max(1, n) || ldb < std::max(1, n)) return CUSOLVER_STATUS_INVALID_VALUE;                                               \
-    each(1,                                                                                                                               \
+    each(handle, 1,                                                                                                                       \
          [=](int) { *info = LAPACKE_##l##getrs_work(LAPACK_COL_MAJOR, on_a == CUBLAS_OP_N ? 'N' : 'T', n, m, a, lda, pivots, b, ldb); }); \
     return CUSOLVER_STATUS_SUCCESS;                                                                                                       \
   }

@@ -99,6 +99,7 @@ extern "C" {
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
   const std::lock_guard lock(mutex());
+  if (const cudaError_t status = may_touch_device(); status != cudaSuccess) return status;
   finish();
   Memory& m = memory();
   if (broken() != cudaSuccess) return result(broken());
@@ -128,6 +129,7 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
 cudaError_t cudaFree(void* data) {
   if (!data) return cudaSuccess;
   const std::lock_guard lock(mutex());
+  if (const cudaError_t status = may_touch_device(); status != cudaSuccess) return status;
   finish();
   Memory& m = memory();
   const auto found = m.live.find(static_cast<size_t>(static_cast<char*>(data) - m.base));
@@ -180,7 +182,7 @@ cudaError_t cudaFreeHost(void* data) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   const std::lock_guard lock(mutex());
   if (broken() != cudaSuccess) return result(broken());
   if (bytes == 0) return cudaSuccess;
@@ -190,28 +192,37 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
       kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice || (kind == cudaMemcpyDefault && looks_like_device(from));
   if ((to_device ? !on_device(to, bytes) : looks_like_device(to)) || (from_device ? !on_device(from, bytes) : looks_like_device(from)))
     return result(cudaErrorInvalidValue);
-  enqueue([=] { std::memmove(to, from, bytes); });
+  // Addresses are good when the copy is enqueued; a graph may outlive them.
+  const auto copy = [=] {
+    if ((to_device && !on_device(to, bytes)) || (from_device && !on_device(from, bytes)))
+      return break_down(cudaErrorIllegalAddress, "a graph copies from or to memory that is no more");
+    std::memmove(to, from, bytes);
+  };
   // Only a copy between device and pinned memory goes on behind the caller's back.
   const void* host = to_device ? from : to;
   const Memory& m = memory();
   auto block = m.pinned.upper_bound(const_cast<void*>(host));
   const bool is_pinned =
       block != m.pinned.begin() && static_cast<const char*>(host) + bytes <= static_cast<char*>((--block)->first) + block->second;
-  if (to_device != from_device && !is_pinned) finish();
+  const bool waits = to_device != from_device && !is_pinned;
+  if (const cudaError_t status = waits ? may_wait(stream) : cudaSuccess; status != cudaSuccess) return status;
+  enqueue(stream, copy);
+  if (waits) finish();
   return result(broken());
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  if (const cudaError_t refused = may_touch_device(); refused != cudaSuccess) return refused;
   const cudaError_t status = cudaMemcpyAsync(to, from, bytes, kind, nullptr);
   finish();
   return status;
 }
 
-cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   const std::lock_guard lock(mutex());
   if (broken() != cudaSuccess) return result(broken());
   if (!on_device(to, bytes)) return result(cudaErrorInvalidValue);
-  enqueue([=] { std::memset(to, value, bytes); });
+  enqueue(stream, [=] { std::memset(to, value, bytes); });
   return cudaSuccess;
 }
 

@@ -12,6 +12,7 @@
 
 struct CUevent_st {
   int64_t ticket = 0;
+  bool captured = false;  // it marks a place in a graph, not one in time
   std::chrono::steady_clock::time_point time;
 };
 
@@ -47,8 +48,9 @@ unsigned long long setting(const char* variable, unsigned long long otherwise) {
   return value && *value ? std::strtoull(value, nullptr, 0) : otherwise;
 }
 
-void enqueue(std::function<void()> work) {
+void enqueue(cudaStream_t on, std::function<void()> work) {
   const std::lock_guard lock(mutex());
+  if (captures(on)) return capture(on, std::move(work));
   Stream& s = stream();
   s.waiting.push_back(std::move(work));
   ++s.enqueued;
@@ -85,7 +87,7 @@ cudaError_t result(cudaError_t status) {
   return status;
 }
 
-cudaError_t enqueue_kernel(Call* call, const void* kernel, dim3 grid, dim3 block, size_t shared) {
+cudaError_t enqueue_kernel(Call* call, const void* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream) {
   const std::lock_guard lock(mutex());
   // A function object may be copied, a call may not.
   const std::shared_ptr<Call> held(call, [](Call* c) { c->drop(c); });
@@ -95,7 +97,7 @@ cudaError_t enqueue_kernel(Call* call, const void* kernel, dim3 grid, dim3 block
       grid.y > 65535 || grid.z > 65535)
     return result(cudaErrorInvalidConfiguration);
   if (shared > shared_bytes) return result(cudaErrorInvalidValue);
-  enqueue([=] {
+  enqueue(stream, [=] {
     static const bool every_time = setting("SCOREGRAD_EMULATED_ZONES", 0) != 0;
     const std::string wrong = run({held.get(), kernel, grid, block});
     if (!wrong.empty()) break_down(cudaErrorLaunchFailure, wrong);
@@ -122,6 +124,10 @@ const char* cudaGetErrorName(cudaError_t status) {
     SG_NAME(cudaErrorInvalidDevice)
     SG_NAME(cudaErrorIllegalAddress)
     SG_NAME(cudaErrorLaunchFailure)
+    SG_NAME(cudaErrorStreamCaptureUnsupported)
+    SG_NAME(cudaErrorStreamCaptureInvalidated)
+    SG_NAME(cudaErrorCapturedEvent)
+    SG_NAME(cudaErrorStreamCaptureWrongThread)
 #undef SG_NAME
     default:
       return "another cudaError";
@@ -167,17 +173,14 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ind
 }
 
 cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t status = may_touch_device(); status != cudaSuccess) return status;
   finish();
   return result(broken());
 }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = reinterpret_cast<cudaStream_t>(new char);
-  return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaDeviceSynchronize(); }
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  delete reinterpret_cast<char*>(stream);
-  return cudaSuccess;
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (const cudaError_t status = may_wait(stream); status != cudaSuccess) return status;
+  finish();
+  return result(broken());
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -185,16 +188,19 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const std::lock_guard lock(mutex());
+  event->captured = captures(stream);
+  if (event->captured) return result(broken());
   event->ticket = last_ticket();
-  enqueue([event, ticket = event->ticket + 1] {
+  enqueue(stream, [event, ticket = event->ticket + 1] {
     if (event->ticket <= ticket) event->time = std::chrono::steady_clock::now();
   });
   event->ticket = last_ticket();
   return result(broken());
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (event->captured) return result(cudaErrorCapturedEvent);
   finish(event->ticket);
   return result(broken());
 }

@@ -1,0 +1,130 @@
+#include "autograd/compile/launch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace scoregrad::compiled {
+namespace {
+
+constexpr int64_t alignment = 64;
+
+// In the 4 us in which a host makes a call a GPU copies some 5 MB; a quarter of that leaves the saving. A launch costs as much as a call or
+// two and so does each copy.
+constexpr int64_t bytes_per_call = int64_t{1} << 20;
+constexpr size_t calls_of_a_launch = 2;
+
+}  // namespace
+
+Launch::Launch(const Sequence& s, OneLaunch use, Where at) {
+  size_t calls = 0;
+  for (size_t i = 0; i < s.calls.size(); ++i) {
+    if (s.once[i]) continue;
+    ++calls;
+    const Backend* b = s.calls[i].backend;
+    if (!b->begin_graph)
+      obstacle_ = fmt::format("{} runs on the {}", name_of(s.calls[i].entry), b->name);
+    else
+      backend_ = b;
+  }
+  if (use == OneLaunch::never) obstacle_ = "it is switched off";
+  if (calls == 0) obstacle_ = "there are no calls";
+  if (!obstacle_.empty()) return;
+
+  find_moved(s);
+  int64_t bytes = 0;
+  size_t copies = 0;
+  for (Moved& m : moved_) {
+    m.at = bytes;
+    bytes += (m.bytes + alignment - 1) / alignment * alignment;
+    copies += static_cast<size_t>(m.in) + static_cast<size_t>(m.out);
+  }
+  if (use == OneLaunch::where_it_pays && (calls <= copies + calls_of_a_launch || bytes > static_cast<int64_t>(calls) * bytes_per_call)) {
+    obstacle_ = fmt::format("{} calls do not pay for {} copies of {} bytes", calls, copies, bytes);
+    return;
+  }
+  if (bytes > 0) own_ = allocate(at, {bytes}, DType::boolean, cuda);
+}
+
+Launch::~Launch() { forget(); }
+
+void Launch::find_moved(const Sequence& s) {
+  std::vector<size_t> index(s.buffers.size(), SIZE_MAX);
+  const auto touch = [&](const Place& p, bool written) {
+    if (p.buffer < 0) return;
+    const auto b = static_cast<size_t>(p.buffer);
+    const Buffer::Kind kind = s.buffers[b].kind;
+    if (kind != Buffer::input && kind != Buffer::output) return;
+    const auto size = static_cast<int64_t>(size_of(p.dtype));
+    int64_t begin = p.offset, end = p.offset + size;
+    for (int d = 0; d < p.shape.rank; ++d) (p.strides[d] < 0 ? begin : end) += p.strides[d] * (p.shape[d] - 1) * size;
+    begin = begin / alignment * alignment;  // what is aligned there is aligned here
+    if (index[b] == SIZE_MAX) {
+      index[b] = moved_.size();
+      moved_.push_back({b, begin, end - begin, 0, kind == Buffer::input, kind == Buffer::output});
+    }
+    Moved& m = moved_[index[b]];
+    const int64_t last = std::max(m.begin + m.bytes, end);
+    m.begin = std::min(m.begin, begin);
+    m.bytes = last - m.begin;
+    m.out = m.out || written;
+  };
+  for (size_t i = 0; i < s.calls.size(); ++i) {
+    if (s.once[i]) continue;
+    for (const Place& p : s.calls[i].in) touch(p, false);
+    for (const Place& p : s.calls[i].out) touch(p, true);
+  }
+}
+
+char* Launch::first_byte(size_t buffer) const {
+  for (const Moved& m : moved_)
+    if (m.buffer == buffer) return own_.bytes() + m.at - m.begin;
+  return nullptr;
+}
+
+void Launch::copy(const Moved& m, const Storage& there, bool in) const {
+  const auto bytes = [&](char* data) { return View{data, DType::boolean, {m.bytes}, {1}}; };
+  const View here = bytes(own_.bytes() + m.at), outside = bytes(static_cast<char*>(there.data) + m.begin);
+  backend_->copy(in ? here : outside, in ? outside : here);
+}
+
+void Launch::run(const std::vector<Ref<Storage>>& memory, const std::function<void()>& make) {
+  if (graph_ && precision_ != matmul_precision()) forget();  // the products that were taken down have the other one
+  for (const Moved& m : moved_)
+    if (m.in) copy(m, *memory[m.buffer], true);
+  if (!graph_ && warm_) take_down(make);
+  if (graph_)
+    backend_->launch_graph(graph_);
+  else
+    make();
+  warm_ = true;
+  for (const Moved& m : moved_)
+    if (m.out) copy(m, *memory[m.buffer], false);
+  if (!obstacle_.empty()) own_ = Tensor();
+}
+
+void Launch::take_down(const std::function<void()>& make) {
+  bool begun = false;
+  try {
+    backend_->begin_graph();
+    begun = true;
+    make();
+    begun = false;
+    graph_ = backend_->end_graph(true);
+    precision_ = matmul_precision();
+  } catch (const Error& e) {
+    if (begun) backend_->end_graph(false);
+    obstacle_ = e.what();
+  } catch (...) {
+    if (begun) backend_->end_graph(false);
+    throw;
+  }
+}
+
+void Launch::forget() {
+  if (graph_) backend_->destroy_graph(graph_);
+  graph_ = nullptr;
+  warm_ = false;
+}
+
+}  // namespace scoregrad::compiled

@@ -1,0 +1,71 @@
+#include "cuda/graph.h"
+
+#include <memory>
+
+#include "cuda/context.h"
+#include "cuda/memory.h"
+#include "cuda/runtime.h"
+
+namespace scoregrad {
+
+struct CallGraph {
+  on_cuda::Held held;
+  cudaGraphExec_t executable = nullptr;
+
+  CallGraph() = default;
+  CallGraph(const CallGraph&) = delete;
+  CallGraph& operator=(const CallGraph&) = delete;
+  ~CallGraph() {
+    if (executable) cudaGraphExecDestroy(executable);  // one that still runs is freed when it is over
+  }
+};
+
+}  // namespace scoregrad
+
+namespace scoregrad::on_cuda {
+
+namespace {
+
+thread_local std::unique_ptr<CallGraph> current;
+thread_local cudaStream_t capturing;  // nothing ever runs on it; not destroyed, since cuBLAS may still be bound to it
+
+}  // namespace
+
+void begin_graph() {
+  static const bool off = switched_off("SCOREGRAD_CUDA_GRAPHS");
+  if (off) fail({}, "graph", std::string("SCOREGRAD_CUDA_GRAPHS=0 switches graphs off"));
+  if (synchronous()) fail({}, "graph", std::string("SCOREGRAD_CUDA_SYNC=1 waits for every call"));
+  if (current) fail({}, "graph", std::string("this thread is capturing one already"));
+  stream();  // makes the device current
+  auto graph = std::make_unique<CallGraph>();
+  if (!capturing) check({}, "graph", cudaStreamCreateWithFlags(&capturing, cudaStreamNonBlocking));
+  // Thread-local: an unsafe call of this thread ends the capture with an error, those of other threads are their own business.
+  check({}, "graph", cudaStreamBeginCapture(capturing, cudaStreamCaptureModeThreadLocal));
+  current = std::move(graph);
+  enqueue_on(capturing);
+  hold(&current->held);
+}
+
+CallGraph* end_graph(bool keep) {
+  if (!current) fail({}, "graph", std::string("this thread is capturing none"));
+  std::unique_ptr<CallGraph> graph = std::move(current);
+  enqueue_on(nullptr);
+  hold(nullptr);
+  cudaGraph_t captured = nullptr;
+  cudaError_t status = cudaStreamEndCapture(capturing, &captured);
+  if (keep && status == cudaSuccess) status = cudaGraphInstantiateWithFlags(&graph->executable, captured, 0);
+  if (captured) cudaGraphDestroy(captured);
+  if (keep) check({}, "graph", status);
+  cudaGetLastError();  // what ended the capture has been told
+  return keep ? graph.release() : nullptr;
+}
+
+void launch_graph(CallGraph* graph) { after_launch("graph", cudaGraphLaunch(graph->executable, stream())); }
+
+void destroy_graph(CallGraph* graph) noexcept { delete graph; }
+
+void refuse_in_graph(const char* op) {
+  if (current) fail({}, op, std::string("waits for the GPU or reads the host, which a graph cannot"));
+}
+
+}  // namespace scoregrad::on_cuda

@@ -1,0 +1,148 @@
+// Calls taken down and run as one: nothing runs before the launch, everything runs with each, on memory that nobody else is given.
+#include <thread>
+
+#include "tests/cuda/contract/twin.h"
+
+using namespace scoregrad;
+using namespace scoregrad::contract;
+
+namespace {
+
+struct Ended {
+  CallGraph* graph;
+  ~Ended() {
+    if (graph) gpu()->destroy_graph(graph);
+  }
+};
+
+/// The graph of the calls that f makes; null and the message where it throws. What f calls must have run before: code is not loaded
+/// meanwhile.
+template <class F>
+CallGraph* taken_down(F&& f, std::string* message = nullptr) {
+  gpu()->begin_graph();
+  try {
+    f(*gpu());
+  } catch (const Error& e) {
+    if (message) *message = e.what();
+    return gpu()->end_graph(false);
+  }
+  return gpu()->end_graph(true);
+}
+
+}  // namespace
+
+TEST_CASE("calls that are taken down run when the graph is launched, each time anew") {
+  if (!gpu()) return;
+  Dice dice(5);
+  const Twin x(dice, float32, {70, 90}), w(dice, float32, {90, 8}), sum(dice, float32, {1, 1}),
+      noise(dice, float32, {70, 90}, Layout::contiguous), total(dice, float32, {70, 90}), order(dice, int64, {70, 90}),
+      sorted(dice, float32, {70, 90}), key(dice, int64, {2}, Layout::contiguous), next(dice, int64, {2}, Layout::contiguous),
+      data(dice, int64, {}, Layout::contiguous);
+  Twin y(dice, float32, {70, 8});
+  const auto calls = [&](const Backend& b, Side s) {
+    const KeyWords words{{0, 0}, static_cast<const int64_t*>(key.on(s).data)};
+    b.random(Random::uniform, noise.on(s), words, 3);
+    b.fold(next.on(s), words, data.on(s));
+    b.copy(key.on(s), next.on(s));
+    b.sort(sorted.on(s), order.on(s), x.on(s), 1, false);
+    b.cumsum(total.on(s), noise.on(s), 0);
+    b.reduce(Reduction::sum, sum.on(s), noise.on(s), {0, 1});
+  };
+  on_both(calls);
+  gpu()->matmul(y.on(Side::device), x.on(Side::device), w.on(Side::device));
+  const std::vector<double> product = y.downloaded();
+  y.upload();
+  const Ended graph{taken_down([&](const Backend& b) {
+    calls(b, Side::device);
+    b.matmul(y.on(Side::device), x.on(Side::device), w.on(Side::device));
+  })};
+  REQUIRE(graph.graph);
+  for (const Twin* t : std::initializer_list<const Twin*>{&noise, &total, &sum, &sorted, &order, &key, &next, &y})
+    CHECK(t->difference() == "");  // nothing has run
+  for (int launch = 0; launch < 3; ++launch) {
+    calls(cpu_backend(), Side::host);
+    gpu()->launch_graph(graph.graph);
+    for (const Twin* t : {&noise, &total, &sum, &sorted, &order, &key, &next}) CHECK(t->difference() == "");
+    CHECK(y.downloaded() == product);
+  }
+}
+
+TEST_CASE("scratch memory of a graph is nobody else's until the graph goes") {
+  if (!gpu()) return;
+  const Backend& b = *gpu();
+  Dice dice(6);
+  const Twin x(dice, float32, {3, 30000}), sum(dice, float32, {3, 1}), order(dice, int64, {3, 30000}), sorted(dice, float32, {3, 30000});
+  const int64_t live = b.memory().live;
+  const auto calls = [&](const Backend& on, Side s) {
+    on.reduce(Reduction::sum, sum.on(s), x.on(s), {1});
+    on.sort(sorted.on(s), order.on(s), x.on(s), 1, true);
+    on.sort(sorted.on(s), order.on(s), x.on(s), 1, false);
+  };
+  calls(b, Side::device);
+  {
+    const Ended graph{taken_down([&](const Backend& on) { calls(on, Side::device); })};
+    REQUIRE(graph.graph);
+    CHECK(b.memory().live >= live + 3 * 32768 * 16);     // held
+    CHECK(b.memory().live < live + 2 * 3 * 32768 * 16);  // and the second sort has the first one's
+    std::vector<std::pair<void*, size_t>> blocks;
+    for (size_t bytes = 16; bytes < 4 << 20; bytes = bytes * 9 / 8 + 8)
+      for (int k = 0; k < 3; ++k) {
+        blocks.emplace_back(b.allocate(Where::here(), bytes), bytes);
+        const auto n = static_cast<int64_t>(bytes);
+        b.fill({blocks.back().first, boolean, {n}, {1}}, {1, 1});
+      }
+    b.launch_graph(graph.graph);
+    calls(cpu_backend(), Side::host);
+    for (const Twin* t : {&sum, &sorted, &order}) CHECK(t->difference() == "");
+    for (const auto& [data, bytes] : blocks) {
+      std::vector<char> got(bytes);
+      b.download(got.data(), data, bytes);
+      CHECK(got == std::vector<char>(bytes, 1));
+      b.release(data, bytes);
+    }
+  }
+  CHECK(b.memory().live == live);
+}
+
+TEST_CASE("what waits for the GPU is refused in a graph, by name, and the device goes on") {
+  if (!gpu()) return;
+  const Backend& b = *gpu();
+  Dice dice(7);
+  const Twin a(dice, float64, {3, 3}, Layout::contiguous), out(dice, float64, {3, 3}, Layout::contiguous);
+  const auto refusal = [&](auto&& f) {
+    std::string message;
+    CHECK(taken_down(f, &message) == nullptr);
+    return message;
+  };
+  double value = 1;
+  void* at = a.on(Side::device).data;
+  CHECK(refusal([&](const Backend& on) { on.download(&value, at, 8); }).find("download") != std::string::npos);
+  CHECK(refusal([&](const Backend& on) { on.upload(at, &value, 8); }).find("upload") != std::string::npos);
+  CHECK(refusal([](const Backend& on) { on.synchronise(); }).find("synchronise") != std::string::npos);
+  CHECK(refusal([](const Backend& on) { on.begin_graph(); }).find("already") != std::string::npos);
+  CHECK(refusal([&](const Backend& on) {
+          on.cholesky(Where::here(), out.on(Side::device), a.on(Side::device));
+        }).find("cholesky [3, 3] -> [3, 3]") != std::string::npos);
+  CHECK_THROWS_AS(b.end_graph(true), Error);
+  CHECK(a.difference() == "");
+  on_both([&](const Backend& on, Side s) { on.copy(out.on(s), a.on(s)); });
+  CHECK(out.difference() == "");
+}
+
+TEST_CASE("a thread's capture takes down its own calls only") {
+  if (!gpu()) return;
+  const Backend& b = *gpu();
+  Dice dice(8);
+  const Twin x(dice, float32, {50}), mine(dice, float32, {50}), other(dice, float32, {50});
+  b.begin_graph();
+  b.copy(mine.on(Side::device), x.on(Side::device));
+  std::thread([&] {
+    on_both([&](const Backend& on, Side s) { on.copy(other.on(s), x.on(s)); });
+    CHECK(other.difference() == "");  // it has run
+  }).join();
+  const Ended graph{b.end_graph(true)};
+  CHECK(mine.difference() == "");
+  cpu_backend().copy(mine.on(Side::host), x.on(Side::host));
+  b.launch_graph(graph.graph);
+  CHECK(mine.difference() == "");
+}
