@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "benchmarks/bench_peers/stopwatch.h"
+#include "benchmarks/cases/stopwatch.h"
 
 namespace {
 

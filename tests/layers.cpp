@@ -33,7 +33,7 @@ const std::vector<Layer> layers = {
     {"scoregrad", {"autograd/", "report/", "nn/", "samplers/", "losses/"}},  // scoregrad.h and scoregrad/fmt.h
     {"examples/", {"scoregrad", "autograd/", "report/", "nn/", "samplers/", "losses/"}},
     {"benchmarks/", {"scoregrad", "autograd/", "report/", "nn/", "samplers/", "losses/", "cpu/", "cuda/"}},
-    {"tests/", {"scoregrad", "autograd/", "report/", "nn/", "samplers/", "losses/", "examples/", "cpu/", "cuda/"}},
+    {"tests/", {"scoregrad", "autograd/", "report/", "nn/", "samplers/", "losses/", "examples/", "benchmarks/", "cpu/", "cuda/"}},
 };
 
 bool starts_with_any(const std::string& s, const std::vector<std::string>& prefixes) {

@@ -5,16 +5,13 @@
 #include "autograd/backend/machine.h"
 #include "autograd/compile/compile.h"
 #include "autograd/graph/mode.h"
+#include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
+#include "benchmarks/cases/elementwise.h"
 
 namespace bench {
 
 namespace sg = scoregrad;
-
-sg::Tensor chain(const sg::Tensor& x) {
-  const sg::Tensor u = sg::tanh(x * 0.7 + 0.3), v = sg::sigmoid(u * x + 0.5), w = sg::exp(v * u);
-  return sg::tanh(w * 0.5 + x) * v;
-}
 
 namespace {
 
