@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
   const sg::Tensors theta = sg::nn::parameters(net);
   sg::nn::AdamW adam(theta, {.rate = sg::nn::schedule::warm_up(20, sg::nn::schedule::cosine(0.01, 400))});
   sg::nn::EMA ema(theta, {.decay = 0.98});
-  const auto step = [&](int64_t, const sg::Key& k) {
+  const auto step = [&](const sg::Tensors&, const sg::Key& k) {  // a function of tensors: it is compiled
     const auto [x, c] = data.sample(128, k.fold("data"));
     const sg::Tensor eps = sg::normal(x.shape(), k.fold("eps"), wide);
     const sg::Tensor loss = sg::mean(sg::losses::dsm(score(x + sigma * eps, c.detach()), eps, sigma));

@@ -258,6 +258,7 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
   CompiledStep step(block, for_loop(source.blocks(), o.compile));
   const auto words = [&](const char* name) { return key.fold(name).fold(out.blocks).tensor(plan.options.device, at); };
   for (Nodes noise = source.next(); noise.z.defined(); noise = source.next()) {
+    if (source.progress() == 1) step.audit_next();
     const std::vector<Measured> found = measures.read(step({noise.z, noise.weights, words("index"), words("trace")}, at));
     sums.dsm.add(found[0], o.wrt, exact);
     sums.esm.add(found[1], o.wrt, exact);

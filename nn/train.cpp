@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "autograd/compile/compile.h"
 #include "autograd/tensor/file.h"
 #include "nn/log.h"
 #include "nn/progress.h"
@@ -34,9 +35,27 @@ std::vector<double> numbers(const Tensor& result, int64_t step, const TrainOptio
   return values;
 }
 
-}  // namespace
+// What a step of tensors is called with. A view of the data would be another layout in each step, and what a step writes into its batch
+// must not reach them.
+Tensors arguments(int64_t step, const TrainOptions& o, const Key& key, Where at) {
+  const NoGrad guard;
+  Tensors in = o.batch ? o.batch(step) : Tensors{};
+  for (size_t i = 0; i < in.size(); ++i) {
+    Tensor& x = in[i];
+    if (!x.defined()) throw Error(at, fmt::format("train: tensor {} of the batch of step {} is undefined", i, step));
+    if (x.sole_owner() && !x.tracked() && x.is_contiguous() && x.body().offset == 0) continue;
+    const Tensor own = empty(x.shape(), like(x), at);
+    copy_(own, x);
+    x = own;
+  }
+  Device device = default_device();
+  if (!o.state.empty() && !o.state[0].state.empty()) device = o.state[0].state.begin()->second.device();
+  if (!in.empty()) device = in[0].device();
+  in.push_back(key.tensor(device, at));
+  return in;
+}
 
-Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
+Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
   check(o, at);
   Trained run;
   if (!o.checkpoint.empty()) remove_abandoned(o.checkpoint);
@@ -71,6 +90,32 @@ Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const Trai
     }
     if (bar) (*bar)(fraction, note);
   }
+  return run;
+}
+
+}  // namespace
+
+Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
+  if (o.batch) throw Error(at, "train: `batch` is for a step of tensors, [](const Tensors& batch, const Key& key)");
+  return loop(step, o, key, at);
+}
+
+Trained train(const std::function<Tensor(const Tensors&, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
+  CompiledStep compiled(
+      [&](const Tensors& in) {
+        const Tensor numbers = step({in.begin(), in.end() - 1}, Key(in.back()));
+        return numbers.defined() ? Tensors{numbers.detach()} : Tensors{};
+      },
+      for_loop(o.steps, o.compile));
+  const auto at_number = [&](int64_t i, const Key& k) {
+    // No checkpoint and no end without a look at what was replayed, at two steps, because an epoch's last batch may be a shorter one.
+    if (i + 2 >= o.steps || (!o.checkpoint.empty() && (i + 2) % o.checkpoint_every < 2)) compiled.audit_next();
+    const Tensors out = compiled(arguments(i, o, k, at), at);
+    return out.empty() ? Tensor() : out[0];
+  };
+  Trained run = loop(at_number, o, key, at);
+  run.replayed = compiled.replayed();
+  run.eager = compiled.refusal();
   return run;
 }
 

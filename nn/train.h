@@ -17,11 +17,16 @@ struct TrainOptions {
   std::vector<std::string> columns = {"loss"};  ///< names of the numbers that a step returns
   /// Called after each step with the fraction done, in place of the progress bar; false ends the run as an interrupt does.
   std::function<bool(double)> progress = {};
+  /// Of a step of tensors: its data, made on the host: {.batch = [&](int64_t i) { return loader.batch(i); }}. Empty: none.
+  std::function<Tensors(int64_t step)> batch = {};
+  bool compile = true;  ///< a step of tensors is compiled, if the run is long enough to gain
 };
 struct Trained {
   int64_t step = 0;          ///< steps taken in all
   int64_t resumed = 0;       ///< of which before this call
   bool interrupted = false;  ///< by SIGINT, SIGTERM or `progress`; the checkpoint, if any, is of `step`
+  int64_t replayed = 0;      ///< steps that were replays of a record
+  std::string eager = {};    ///< why steps could not be recorded, if they could not
 };
 
 /// Calls step(i, key.fold(i)) for i = 0, 1, .. options.steps - 1. The step computes a loss, updates what is in options.state and returns
@@ -30,6 +35,13 @@ struct Trained {
 /// stopped, if all that its steps change is in `state` and all that they draw comes from their key. Without `progress`, SIGINT and SIGTERM
 /// let the step finish and write a checkpoint. Throws Error for a file that does not fit the run and for numbers that are not finite.
 Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& options, const Key& key,
+              Where at = Where::here());
+
+/// The same for a step that is a function of tensors: it does not know its number, it gets options.batch(i), in memory of its own, and a
+/// key whose words are in a tensor where the data are (options.batch, else options.state). So it is compiled (for_loop): called in its first
+/// three steps, in ever fewer later ones and before each checkpoint and the end, and replayed in between. What changes from step to step
+/// must be in tensors. A step that reads values on the host or cannot be recorded for another reason stays eager.
+Trained train(const std::function<Tensor(const Tensors& batch, const Key&)>& step, const TrainOptions& options, const Key& key,
               Where at = Where::here());
 
 }  // namespace scoregrad::nn

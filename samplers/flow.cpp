@@ -29,7 +29,9 @@ Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course&
   while (walk.next()) {
     const size_t i = static_cast<size_t>(walk.number());
     const int64_t before = integrate.evaluations();
-    const Tensor y = integrate(walk.x(), course.times[i], course.times[i + 1], [&] { return walk.next(); });
+    const bool last = i + 2 == course.times.size();
+    const Tensor y = integrate(
+        walk.x(), course.times[i], course.times[i + 1], [&] { return walk.next(); }, last);
     walk.evaluated(integrate.evaluations() - before);
     walk.tells(integrate.step().replayed(), integrate.step().refusal());
     if (y.defined()) walk.to(y);
@@ -103,7 +105,8 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
   Tensor y = concat({walk.x(), zeros({n, 1}, like(x), at)}, 1, at);
   while (walk.next()) {
     const size_t i = static_cast<size_t>(walk.step());
-    y = integrate(y, course.times[i], course.times[i + 1]);
+    y = integrate(
+        y, course.times[i], course.times[i + 1], [] { return true; }, i + 2 == course.times.size());
     walk.to(narrow(y, 1, 0, d));
   }
   if (walk.samples().stopped) throw Error(at, "log_likelihood: stopped on the way");

@@ -71,18 +71,19 @@ Tensors Integrator::one_step(const Tensors& in) const {
   return {next, k[stages - 1], scaled(c(0) * e, maximum(abs(y), abs(next)), ode_)};
 }
 
-Tensor Integrator::operator()(const Tensor& y, double from, double to, const std::function<bool()>& go) {
+Tensor Integrator::operator()(const Tensor& y, double from, double to, const std::function<bool()>& go, bool last) {
   const double h = to - from;
   if (h == 0 || y.numel() == 0) return y;
-  if (ode_.method == Method::dormand_prince) return adaptive(y, from, to, go);
+  if (ode_.method == Method::dormand_prince) return adaptive(y, from, to, go, last);
   ++accepted_;
+  if (last) step_.audit_next();
   const bool euler = ode_.method == Method::euler;
   evaluations_ += euler ? 1 : 2;
   const std::vector<double> times = euler ? std::vector<double>{from} : std::vector<double>{from, to};
   return step_({y, numbers(times, y), scoregrad::from({h, 0.5 * h}, like(y), at_)}, at_)[0];
 }
 
-Tensor Integrator::adaptive(Tensor y, double from, double to, const std::function<bool()>& go) {
+Tensor Integrator::adaptive(Tensor y, double from, double to, const std::function<bool()>& go, bool last) {
   const double sign = to > from ? 1 : -1, length = std::abs(to - from);
   Tensor first = slope_.f(select(numbers({from}, y), 0, 0), y);
   ++evaluations_;
@@ -104,6 +105,7 @@ Tensor Integrator::adaptive(Tensor y, double from, double to, const std::functio
       times.push_back(node[i] == 1 && h == length - done ? to : t + sign * h * node[i]);
     }
     evaluations_ += stages - 1;
+    if (last && h == length - done) step_.audit_next();
     const Tensors next = step_({y, numbers(times, y), scoregrad::from(coefficients, like(y), at_), first}, at_);
     const double error = next[2].item();
     if (error <= 1) {

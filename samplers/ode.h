@@ -33,9 +33,9 @@ class Integrator {
   Integrator(Slope slope, const Ode& ode, CompileOptions compile = {.enabled = false}, Where at = Where::here());
   Integrator(const Integrator&) = delete;
   Integrator& operator=(const Integrator&) = delete;
-  /// y at time `to`, given y at time `from`; an undefined tensor if `go` says no on the way.
+  /// y at time `to`, given y at time `from`; an undefined tensor if `go` says no on the way. `last`: nothing follows.
   Tensor operator()(
-      const Tensor& y, double from, double to, const std::function<bool()>& go = [] { return true; });
+      const Tensor& y, double from, double to, const std::function<bool()>& go = [] { return true; }, bool last = false);
   int64_t accepted() const { return accepted_; }
   int64_t rejected() const { return rejected_; }
   /// Of the slope.
@@ -43,7 +43,7 @@ class Integrator {
   const CompiledStep& step() const { return step_; }
 
  private:
-  Tensor adaptive(Tensor y, double from, double to, const std::function<bool()>& go);
+  Tensor adaptive(Tensor y, double from, double to, const std::function<bool()>& go, bool last);
   Tensors one_step(const Tensors& in) const;
   Tensor numbers(const std::vector<double>& times, const Tensor& y) const;
   Slope slope_;

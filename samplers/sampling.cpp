@@ -30,6 +30,7 @@ void Walk::to(const Tensor& x) {
 void Walk::each(compiled::Step f) { step_.emplace(std::move(f), compiled(number() + steps_)); }
 
 Tensors Walk::step(const Tensors& arguments) {
+  if (samples_.steps + 1 == steps_) step_->audit_next();
   Tensors results = (*step_)(arguments, at_);
   tells(step_->replayed(), step_->refusal());
   return results;

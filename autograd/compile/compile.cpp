@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "autograd/compile/passes.h"
 #include "autograd/compile/replay.h"
@@ -63,7 +64,8 @@ struct Compilation {
   int64_t calls = 0;
   std::optional<Sequence> first;
   std::unique_ptr<compiled::Replay> replay;
-  int64_t since = 0;  // lenient: calls since the first record
+  int64_t since = 0, compared = 0;  // lenient: calls since the first record, and which of them was compared last
+  bool eager = false;               // lenient: it cannot be recorded
 };
 
 // A product of matrices may be cut differently in a replay.
@@ -91,7 +93,9 @@ struct CompiledStep::State {
   CompileOptions options;
   std::vector<std::unique_ptr<Compilation>> compilations = {};  // the one used last stands first
   int64_t replayed = 0;
-  std::string refusal = {};
+  std::string refusal = {};           // the first one
+  bool audit = false, eager = false;  // the next call, all further calls
+  bool forgotten = false;             // a layout with calls that went unseen
 
   Compilation& compilation(const Tensors& arguments) {
     Layout layout(arguments);
@@ -101,7 +105,10 @@ struct CompiledStep::State {
                     compilations.begin() + static_cast<std::ptrdiff_t>(i) + 1);
         return *compilations[0];
       }
-    if (compilations.size() == most_layouts) compilations.pop_back();
+    if (compilations.size() == most_layouts) {
+      forgotten = forgotten || compilations.back()->since > compilations.back()->compared;
+      compilations.pop_back();
+    }
     compilations.insert(compilations.begin(), std::make_unique<Compilation>(Compilation{std::move(layout), 0, {}, {}}));
     return *compilations[0];
   }
@@ -110,36 +117,48 @@ struct CompiledStep::State {
     ++replayed;
     return p.replay->run(arguments, at);
   }
-  void turn_eager(const std::string& why, Where at) {
-    refusal = why;
-    compilations.clear();
+  // Says why all further calls are eager, or those of one layout.
+  void stay_eager(bool& which, const std::string& why, Where at) {
+    which = true;
+    if (refusal.empty()) refusal = why;
     if (switches().log) fmt::print(stderr, "scoregrad: the loop at {}:{} stays eager: {}\n", at.file ? at.file : "?", at.line, why);
+  }
+  bool unseen() const {
+    return forgotten || std::any_of(compilations.begin(), compilations.end(), [](const auto& p) { return p->since > p->compared; });
   }
   Tensors lenient_step(Compilation& p, const Tensors& arguments, Where at);
 };
 
 Tensors CompiledStep::State::lenient_step(Compilation& p, const Tensors& arguments, Where at) {
-  if (p.replay) ++p.since;
-  if (p.since & (p.since - 1)) return replay(p, arguments, at);  // neither the first three nor a power of two after the first
+  const bool asked = std::exchange(audit, false);
+  if (p.eager) return f(arguments);
+  const int64_t call = p.replay ? p.since + 1 : 0;  // after the first record
+  if (p.replay && !asked && (call & (call - 1)) != 0) {
+    p.since = call;
+    return replay(p, arguments, at);
+  }
   compiled::Recorded r = compiled::record(f, arguments, at, true);
   std::string why = r.refusal;
-  if (why.empty() && p.first) {
+  if (why.empty() && p.replay) {
     why = compiled::difference(*p.first, r.sequence);
     if (!why.empty()) why = "two recordings of the step differ at " + why;
   }
-  if (!why.empty()) {
-    if (p.since > 2)
-      throw Error(at, fmt::format("compile: a step that was replayed since step {} was recorded again and is another one now: {}. What "
+  if (!why.empty() && p.replay) {
+    if (unseen())
+      throw Error(at, fmt::format("compile: a step that was replayed was recorded again after {} calls and is another one now: {}. What "
                                   "changed in between went unseen. Keep in tensors what changes, or say compile = false for this loop",
-                                  p.since / 2 + 1, why));
-    if (p.calls++ > 0 || p.first) turn_eager(why, at);  // at the first call what it makes for later ones is no reason
-    return std::move(r.results);
+                                  call, why));
+    stay_eager(eager, why, at);
+  } else if (!why.empty() && p.calls++ > 0) {  // what a first call makes for later ones is no reason
+    stay_eager(p.eager, why, at);
   }
-  if (!p.first) {
+  if (!why.empty()) return std::move(r.results);
+  p.since = p.compared = call;
+  if (!p.replay) {
     try {
       p.replay = std::make_unique<compiled::Replay>(passed(r.sequence, Pass::planned), options.launch, at);
     } catch (const Error& e) {
-      turn_eager(e.what(), at);
+      stay_eager(p.eager, e.what(), at);
       return std::move(r.results);
     }
     p.first = std::move(r.sequence);
@@ -166,7 +185,7 @@ CompiledStep& CompiledStep::operator=(CompiledStep&&) noexcept = default;
 
 Tensors CompiledStep::operator()(const Tensors& arguments, Where at) {
   // Inside another compiled step it is part of that one.
-  if (!state_->options.enabled || recorder || !state_->refusal.empty()) return state_->f(arguments);
+  if (!state_->options.enabled || recorder || state_->eager) return state_->f(arguments);
   for (size_t i = 0; i < arguments.size(); ++i)
     if (!arguments[i].defined()) throw Error(at, fmt::format("compile: argument {} is undefined", i));
   Compilation& p = state_->compilation(arguments);
@@ -216,6 +235,7 @@ std::string CompiledStep::show(Pass stage, Where at) const {
   return compiled::show(passed(*state_->compilations[0]->first, stage));
 }
 
+void CompiledStep::audit_next() { state_->audit = state_->options.lenient; }
 int64_t CompiledStep::replayed() const { return state_->replayed; }
 const std::string& CompiledStep::refusal() const { return state_->refusal; }
 

@@ -38,9 +38,8 @@ void run_in(const fs::path& folder) {
   nn::AdamW adam(parameters, {.rate = nn::schedule::warm_up(50, nn::schedule::cosine(3e-3, 150))});
   nn::EMA ema(parameters, {.decay = 0.99});
   nn::Loader loader({x}, {.batch = 32}, key.fold("loader"));
-  const auto step = [&](int64_t i, const Key& k) {
-    const Tensor rows = loader.batch(i)[0], eps = normal(rows.shape(), k.fold("eps")),
-                 sigma = 0.1 + uniform({rows.extent(0), 1}, k.fold("sigma"));
+  const auto step = [&](const Tensors& batch, const Key& k) {
+    const Tensor rows = batch[0], eps = normal(rows.shape(), k.fold("eps")), sigma = 0.1 + uniform({rows.extent(0), 1}, k.fold("sigma"));
     const Tensor loss = mean(square(net(concat({rows + sigma * eps, sigma}, 1)) + eps));
     adam.step(nn::clipped(grad(loss, parameters), 1));
     ema.update();
@@ -52,7 +51,8 @@ void run_in(const fs::path& folder) {
              .checkpoint = (folder / "run.safetensors").string(),
              .checkpoint_every = 3,
              .log = (folder / "run.csv").string(),
-             .log_every = 2},
+             .log_every = 2,
+             .batch = [&](int64_t i) { return loader.batch(i); }},
             key.fold("run"));
 }
 
