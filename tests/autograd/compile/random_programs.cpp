@@ -1,4 +1,5 @@
 // Programs drawn at random, run eagerly and compiled side by side on states of their own: results and states must agree bit for bit.
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -143,13 +144,17 @@ void compare(unsigned seed, bool products) {
 }  // namespace
 
 // A GPU's kernels are compiled for each program.
-TEST_CASE("random steps replay with the bits of eager execution, a thousand on the CPU") {
-  const unsigned programs = default_device() == cpu ? 1000 : 20;
-  for (unsigned seed = 0; seed < programs; ++seed) compare(seed, false);
+// SCOREGRAD_PROGRAMS says how many times as many.
+static unsigned programs(unsigned on_cpu, unsigned on_gpu) {
+  const char* more = std::getenv("SCOREGRAD_PROGRAMS");
+  return default_device() == cpu ? on_cpu * static_cast<unsigned>(more ? std::atoi(more) : 1) : on_gpu;
+}
+
+TEST_CASE("random steps replay with the bits of eager execution, two thousand on the CPU") {
+  for (unsigned seed = 0; seed < programs(2000, 20); ++seed) compare(seed, false);
   CHECK((launched > 0) == (default_device() != cpu));
 }
 
 TEST_CASE("with matrix products too: their operands and layouts are the eager ones") {
-  const unsigned programs = default_device() == cpu ? 200 : 10;
-  for (unsigned seed = 0; seed < programs; ++seed) compare(seed, true);
+  for (unsigned seed = 0; seed < programs(400, 10); ++seed) compare(seed, true);
 }
