@@ -25,6 +25,13 @@ const std::vector<Asked>& asked() {
   return all;
 }
 
+double wanted_speed_up(const std::string& name) {
+  for (const char* wide : {"mlp_dsm_step_large", "elementwise_chain_fwd", "elementwise_chain_fwdbwd", "langevin_mlp", "langevin_gmm",
+                           "conv_unet_step", "pathwise_c_grad"})
+    if (name == wide) return 1.7;
+  return 1;
+}
+
 std::string counterpart(const std::string& name) {
   const size_t cut = name.rfind("_eager");
   return cut != std::string::npos && cut + 6 == name.size() ? name.substr(0, cut) : name;

@@ -14,6 +14,9 @@ struct Asked {
 };
 const std::vector<Asked>& asked();
 
+/// How many times faster with all threads a compiled case is asked to be at a stretch; none must be slower than with one.
+double wanted_speed_up(const std::string& name);
+
 /// The name of the row of other libraries that a row is compared with: without "_eager".
 std::string counterpart(const std::string& name);
 
