@@ -114,3 +114,19 @@ TEST_CASE("the moments of multilevel differences are the same from compiled bloc
   CHECK(apart(got[0].mean, plain[0].mean) < 1e-12);
   CHECK(apart(got[0].variance, plain[0].variance) < 1e-12);
 }
+
+TEST_CASE("Multilevel and others of a finite data set decide by values on the host, so a compiled step refuses them") {
+  const Population endless = population(InputDistribution{Gaussian::standard(2, f64)}, Level{1, 1}),
+                   finite = population(InputDistribution{FiniteData{data}}, Level{1, 1});
+  const auto refusal = [](const C2Estimator& estimate, const Population& p) {
+    auto step = compile([&] { return mean(estimate(p, p.draw(8, Key(1)), Key(2))); });
+    return message_of([&] {
+      for (int i = 0; i < 3; ++i) step();
+    });
+  };
+  CHECK(contains(refusal(estimate_c2::Multilevel{.decay = 2}, endless), "read on the host"));
+  CHECK(contains(refusal(estimate_c2::Cross{1}, finite), "read on the host"));
+  auto step = compile([&] { return mean(estimate_c2::Cross{4}(endless, endless.draw(8, Key(1)), Key(2))); });
+  for (int i = 0; i < 4; ++i) step();
+  CHECK(step.step().replays({}));
+}

@@ -4,9 +4,11 @@
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/random.h"
 #include "nn/ema.h"
+#include "nn/lbfgs.h"
 #include "nn/optimiser.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 
 using namespace scoregrad;
 
@@ -70,4 +72,14 @@ TEST_CASE("a schedule that steps on the host instead is refused, and named") {
         for (int i = 0; i < 4; ++i) step();
       }(),
       Error);
+}
+
+TEST_CASE("LBFGS decides by values on the host, so a compiled step refuses it") {
+  const Tensor w = from({1, -2}).requires_grad();
+  nn::LBFGS lbfgs({w});
+  auto step = compile([&] { lbfgs.step([&] { return sum(square(square(w) - 3)); }); });
+  CHECK(contains(message_of([&] {
+                   for (int i = 0; i < 4; ++i) step();
+                 }),
+                 "read on the host"));
 }

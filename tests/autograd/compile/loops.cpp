@@ -159,6 +159,19 @@ TEST_CASE("a difference that comes at once turns a step eager; one that comes wh
                  "What changed in between went unseen"));
 }
 
+TEST_CASE("a number that changes and is back before it is looked at is not seen; in a tensor it is") {
+  double factor = 1;
+  const Tensor held = scalar(1, f64);
+  CompiledStep step([&](const Tensors& x) { return Tensors{x[0] * factor, x[0] * held}; }, for_loop(100));
+  for (int call = 1; call <= 40; ++call) {
+    factor = call == 20 ? 2 : 1;
+    copy_(held, scalar(factor, f64));
+    const Tensors got = step({ramp()});
+    CHECK(apart(got[0], ramp()) == 0);
+    CHECK(apart(got[1], factor * ramp()) == 0);
+  }
+}
+
 TEST_CASE("a layout that cannot be recorded stays eager by itself; one that differs speaks for all") {
   double factor = 1;
   CompiledStep step([&](const Tensors& x) { return Tensors{x[0].extent(0) == 2 ? x[0] * sum(x[0]).item() : x[0] * factor}; },

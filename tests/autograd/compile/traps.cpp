@@ -1,5 +1,6 @@
 // What a compiled step refuses, with the line to mend, and what it must not forget.
 #include <functional>
+#include <thread>
 
 #include "autograd/backend/machine.h"
 #include "autograd/compile/compile.h"
@@ -159,4 +160,73 @@ TEST_CASE("turned off, a step stays eager") {
       {.enabled = false});
   for (int call = 0; call < 5; ++call) step(ramp());
   CHECK(calls == 5);
+}
+
+TEST_CASE("a number read through data() is a number of the host: seen where it differs between two records") {
+  const Tensor rate = full({1}, 2, f64);
+  const auto f = [&](const Tensors& x) { return Tensors{x[0] * *rate.data<double>()}; };
+  if (default_device() != cpu) return;
+  CompiledStep step(f);
+  for (int call = 0; call < 3; ++call) step({ramp()});
+  copy_(rate, full({1}, 5, f64));
+  CHECK(apart(step({ramp()})[0], 2 * ramp()) == 0);  // as it was recorded
+  CHECK(contains(refusal([&](const Tensors& x) {
+                   add_(rate, 1);
+                   return f(x);
+                 }),
+                 "a number of the host changed"));
+}
+
+TEST_CASE("a captured handle that is given another tensor between two records is refused, and after them not seen") {
+  Tensor centre = ramp();
+  const auto f = [&](const Tensors& x) { return Tensors{x[0] - centre}; };
+  CompiledStep step(f, {.audit_every = 6});
+  for (int call = 0; call < 3; ++call) step({ramp()});
+  const Tensor before = centre;
+  centre = 2 * ramp();
+  CHECK(apart(step({ramp()})[0], ramp() - before) == 0);
+  for (int call = 4; call < 6; ++call) step({ramp()});
+  CHECK(contains(message_of([&] { step({ramp()}); }), "a captured tensor of 24 bytes was replaced"));
+}
+
+TEST_CASE("what another thread computes inside a step: a tensor that it made is refused, what it writes in place is not seen") {
+  if (default_device() != cpu) return;
+  const std::string made = refusal([](const Tensors& x) {
+    Tensor y;
+    std::thread([&] { y = x[0] * 2; }).join();
+    return Tensors{y + 1};
+  });
+  CHECK(contains(made, "was replaced by another"));
+  const Tensor total = zeros({3}, f64);
+  CompiledStep step([&](const Tensors& x) {
+    std::thread([&] { add_(total, 1); }).join();
+    return Tensors{x[0] + 1};
+  });
+  for (int call = 0; call < 10; ++call) step({ramp()});
+  CHECK(apart(total, full({3}, 3, f64)) == 0);
+}
+
+TEST_CASE("printing, counting and other effects of the host happen in the first three calls only") {
+  int count = 0;
+  CompiledStep step([&](const Tensors& x) {
+    ++count;
+    return Tensors{x[0] + 1};
+  });
+  for (int call = 0; call < 10; ++call) step({ramp()});
+  CHECK(count == 3);
+}
+
+TEST_CASE("a key that never changes gives the same numbers in each step, as it does eagerly") {
+  CompiledStep step([](const Tensors& x) { return Tensors{x[0] + normal({3}, Key(4), f64)}; });
+  const Tensor want = ramp() + normal({3}, Key(4), f64);
+  for (int call = 0; call < 6; ++call) CHECK(apart(step({ramp()})[0], want) == 0);
+}
+
+TEST_CASE("a result that is also kept in a captured handle: the handle keeps the third call's") {
+  Tensor last;
+  CompiledStep step([&](const Tensors& x) { return Tensors{last = x[0] * 2}; });
+  for (int call = 1; call <= 6; ++call) {
+    CHECK(apart(step({call * ramp()})[0], 2 * call * ramp()) == 0);
+    CHECK(apart(last, 2 * std::min(call, 3) * ramp()) == 0);
+  }
 }
