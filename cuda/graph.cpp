@@ -5,11 +5,13 @@
 #include "cuda/context.h"
 #include "cuda/memory.h"
 #include "cuda/runtime.h"
+#include "cuda/verdict.h"
 
 namespace scoregrad {
 
 struct CallGraph {
   on_cuda::Held held;
+  std::shared_ptr<on_cuda::Verdicts> verdicts = std::make_shared<on_cuda::Verdicts>();
   cudaGraphExec_t executable = nullptr;
 
   CallGraph() = default;
@@ -39,6 +41,7 @@ void begin_graph() {
   stream();  // makes the device current
   auto graph = std::make_unique<CallGraph>();
   if (!capturing) check({}, "graph", cudaStreamCreateWithFlags(&capturing, cudaStreamNonBlocking));
+  Verdicts::prepare();
   // Thread-local: an unsafe call of this thread ends the capture with an error, those of other threads are their own business.
   check({}, "graph", cudaStreamBeginCapture(capturing, cudaStreamCaptureModeThreadLocal));
   current = std::move(graph);
@@ -49,20 +52,38 @@ void begin_graph() {
 CallGraph* end_graph(bool keep) {
   if (!current) fail({}, "graph", std::string("this thread is capturing none"));
   std::unique_ptr<CallGraph> graph = std::move(current);
+  std::string failure;
+  try {
+    if (keep) graph->verdicts->fetch();
+  } catch (const Error& e) {
+    failure = e.what();
+  }
   enqueue_on(nullptr);
   hold(nullptr);
   cudaGraph_t captured = nullptr;
   cudaError_t status = cudaStreamEndCapture(capturing, &captured);
   if (keep && status == cudaSuccess) status = cudaGraphInstantiateWithFlags(&graph->executable, captured, 0);
   if (captured) cudaGraphDestroy(captured);
+  if (!failure.empty()) throw Error({}, failure);
   if (keep) check({}, "graph", status);
   cudaGetLastError();  // what ended the capture has been told
   return keep ? graph.release() : nullptr;
 }
 
-void launch_graph(CallGraph* graph) { after_launch("graph", cudaGraphLaunch(graph->executable, stream())); }
+void launch_graph(CallGraph* graph) {
+  after_launch("graph", cudaGraphLaunch(graph->executable, stream()));
+  note_launch(graph->verdicts);
+}
 
 void destroy_graph(CallGraph* graph) noexcept { delete graph; }
+
+bool in_graph() { return current != nullptr; }
+
+unsigned long long* wrong_index(Where at, std::string before, std::string after) {
+  unsigned long long* slot = current ? current->verdicts->add(at, std::move(before), std::move(after)) : nullptr;
+  if (!slot) fail(at, "graph", std::string("there are more checks of indices in graphs than this backend has room for"));
+  return slot;
+}
 
 void refuse_in_graph(const char* op) {
   if (current) fail({}, op, std::string("waits for the GPU or reads the host, which a graph cannot"));

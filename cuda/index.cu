@@ -1,9 +1,10 @@
 // Reading and adding at positions that are data. The selecting forms are the gathering ones with an index that is repeated (stride 0) along
 // the other axes. Indices are checked before anything is written, which costs a wait for the device: an error names the index that is out
-// of range as on the CPU.
+// of range as on the CPU. A graph (cuda/graph.h) is told later.
 //
 // Sums have the CPU's order, without atomics: either each line along the axis belongs to one thread, which adds in order, or, where lines
 // are few and long, positions are sorted by destination (a stable order) and each destination belongs to one thread.
+#include "cuda/graph.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/memory.h"
@@ -15,30 +16,40 @@ namespace {
 
 constexpr int threads = 256;
 
-__global__ void find_bad(unsigned long long* first, const int64_t* index, uint64_t extent, Loop<1> loop) {
+/// The first place of an index that is out of range, or the largest such index as an unsigned number: whichever is asked for.
+__global__ void find_wrong(unsigned long long* first, unsigned long long* worst, const int64_t* index, uint64_t extent, Loop<1> loop) {
   for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < loop.extents.count; i += int64_t{gridDim.x} * threads) {
     int64_t at[1];
     loop.offsets(i, at);
-    if (static_cast<uint64_t>(index[at[0]]) >= extent) atomicMin(first, static_cast<unsigned long long>(i));
+    const auto k = static_cast<unsigned long long>(index[at[0]]);
+    if (k < extent) continue;
+    if (first) atomicMin(first, static_cast<unsigned long long>(i));
+    if (worst) atomicMax(worst, k);
   }
 }
 
+// In a graph the check is part of it, and what waits for the GPU next reads its verdict; meanwhile a wrong index reads 0 and adds nothing.
 void check_indices(Where at, const char* op, const View& index, const View& indexed, int axis) {
   if (numel(index.shape) == 0) return;
   const int64_t extent = indexed.shape[axis];
   const Loop<1> loop = loop_of<1>(index.shape, {&index.strides}, 0);
+  const dim3 grid(blocks_for(loop.extents.count, threads));
+  const auto* from = static_cast<const int64_t*>(index.data);
+  const std::string before = std::string(op) + ": index ", after = " is out of range for axis " + std::to_string(axis) + " of shape " +
+                                                                   to_string(indexed.shape) + ", extent " + std::to_string(extent);
+  if (in_graph() && extent > 0)
+    return launch(op, find_wrong, grid, dim3(threads), 0, nullptr, wrong_index(at, before, after), from, static_cast<uint64_t>(extent),
+                  loop);
   Scratch<unsigned long long> first(1);
   check(at, op, cudaMemsetAsync(first.data(), 0xff, sizeof(unsigned long long), stream()));
-  launch(op, find_bad, dim3(blocks_for(loop.extents.count, threads)), dim3(threads), 0, first.data(),
-         static_cast<const int64_t*>(index.data), static_cast<uint64_t>(extent), loop);
+  launch(op, find_wrong, grid, dim3(threads), 0, first.data(), nullptr, from, static_cast<uint64_t>(extent), loop);
   unsigned long long bad = 0;
   download(&bad, first.data(), sizeof bad);
   if (bad == ~0ull) return;
   int64_t offset[1], value = 0;
   loop.offsets(static_cast<int64_t>(bad), offset);
-  download(&value, static_cast<const int64_t*>(index.data) + offset[0], sizeof value);
-  throw Error(at, std::string(op) + ": index " + std::to_string(value) + " is out of range for axis " + std::to_string(axis) +
-                      " of shape " + to_string(indexed.shape) + ", extent " + std::to_string(extent));
+  download(&value, from + offset[0], sizeof value);
+  throw Error(at, before + std::to_string(value) + after);
 }
 
 /// index [n] seen with the shape of `like`, n along `axis`.
@@ -49,11 +60,12 @@ View along_axis(const View& index, const Shape& like, int axis) {
 }
 
 template <class U>
-__global__ void gather_elements(U* out, const int64_t* index, const U* in, int64_t step, Loop<3> loop) {
+__global__ void gather_elements(U* out, const int64_t* index, const U* in, int64_t step, uint64_t extent, Loop<3> loop) {
   for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < loop.extents.count; i += int64_t{gridDim.x} * threads) {
     int64_t at[3];
     loop.offsets(i, at);
-    out[at[0]] = in[at[2] + index[at[1]] * step];
+    const int64_t k = index[at[1]];
+    out[at[0]] = static_cast<uint64_t>(k) < extent ? in[at[2] + k * step] : U(0);
   }
 }
 
@@ -63,7 +75,8 @@ void gather_as(const char* op, const View& out, const View& in, const View& inde
   others[axis] = 0;
   const Loop<3> loop = loop_of<3>(out.shape, {&out.strides, &index.strides, &others}, 0);
   launch(op, gather_elements<U>, dim3(blocks_for(loop.extents.count, threads)), dim3(threads), 0, static_cast<U*>(out.data),
-         static_cast<const int64_t*>(index.data), static_cast<const U*>(in.data), in.strides[axis], loop);
+         static_cast<const int64_t*>(index.data), static_cast<const U*>(in.data), in.strides[axis], static_cast<uint64_t>(in.shape[axis]),
+         loop);
 }
 
 void gather_checked(const char* op, const View& out, const View& in, const View& index, int axis) {
@@ -79,11 +92,14 @@ void gather_checked(const char* op, const View& out, const View& in, const View&
 /// Integers wrap: they are added as unsigned ones.
 template <class T>
 __global__ void scatter_lines(T* out, const int64_t* index, const T* in, int64_t length, int64_t step, int64_t index_step, int64_t in_step,
-                              Loop<3> lines) {
+                              uint64_t extent, Loop<3> lines) {
   for (int64_t line = blockIdx.x * int64_t{threads} + threadIdx.x; line < lines.extents.count; line += int64_t{gridDim.x} * threads) {
     int64_t at[3];
     lines.offsets(line, at);
-    for (int64_t k = 0; k < length; ++k) out[at[0] + index[at[1] + k * index_step] * step] += in[at[2] + k * in_step];
+    for (int64_t k = 0; k < length; ++k) {
+      const int64_t d = index[at[1] + k * index_step];
+      if (static_cast<uint64_t>(d) < extent) out[at[0] + d * step] += in[at[2] + k * in_step];
+    }
   }
 }
 
@@ -124,7 +140,7 @@ void scatter_as(const char* op, const View& out, const View& index, const View& 
   if (length < 64 || lines >= 16384) {
     const Loop<3> loop = loop_of<3>(shape, {&out.strides, &index.strides, &in.strides}, 0);
     launch(op, scatter_lines<T>, dim3(blocks_for(lines, threads)), dim3(threads), 0, to, static_cast<const int64_t*>(index.data), from,
-           length, out.strides[axis], index.strides[axis], in.strides[axis], loop);
+           length, out.strides[axis], index.strides[axis], in.strides[axis], static_cast<uint64_t>(extent), loop);
     return;
   }
   View order = index;

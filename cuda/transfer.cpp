@@ -7,6 +7,7 @@
 #include "cuda/graph.h"
 #include "cuda/memory.h"
 #include "cuda/runtime.h"
+#include "cuda/verdict.h"
 
 namespace scoregrad::on_cuda {
 
@@ -63,6 +64,7 @@ void upload(void* device, const void* host, size_t bytes) {
 
 void download(void* host, const void* device, size_t bytes) {
   refuse_in_graph("download");
+  const int64_t launches = noted_launches();
   Staging& s = staging();
   const std::lock_guard lock(s.mutex);
   // Pieces are read one turn behind: while the host copies one out, the next ones arrive.
@@ -85,11 +87,14 @@ void download(void* host, const void* device, size_t bytes) {
     waiting[last++ % (slots - 1)] = {slot, at, n};
   }
   while (first < last) read_one();
+  if (bytes > 0) raise_verdicts(launches);
 }
 
 void synchronise() {
   refuse_in_graph("synchronise");
+  const int64_t launches = noted_launches();
   check({}, "synchronise", cudaStreamSynchronize(stream()));
+  raise_verdicts(launches);
 }
 
 }  // namespace scoregrad::on_cuda

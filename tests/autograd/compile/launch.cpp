@@ -113,6 +113,20 @@ TEST_CASE("a step that waits for the device is replayed call by call, silently r
   run([](const Tensors& xs) { return Tensors{cholesky(matmul(xs[0], transpose(xs[0])) + 4 * eye(4, like(xs[0])))}; }, {a}, "cholesky");
 }
 
+TEST_CASE("a step that gathers is one launch; an index out of range is an error at the next value that is read") {
+  CompiledStep step(
+      [](const Tensors& xs) {
+        return Tensors{index_select(xs[0], 0, xs[1]) * 2, index_select(xs[0], 1, indices({1, 0}))};
+      },
+      {.launch = OneLaunch::always});
+  const auto read = [&](const Tensors& xs) { return step(xs)[0].to_vector<double>(); };
+  for (int64_t i = 0; i < 7; ++i)
+    REQUIRE(read({from({1, 2, 3, 4, 5, 6}, {3, 2}), indices({i % 3, 1})})[0] == static_cast<double>(4 * (i % 3) + 2));
+  CHECK(contains(step.mode({zeros({3, 2}), indices({0, 0})}), expected_mode()));
+  CHECK(contains(message_of([&] { read({zeros({3, 2}), indices({0, 3})}); }), "index 3 is out of range for axis 0 of shape [3, 2]"));
+  CHECK(read({ones({3, 2}), indices({2, 2})})[3] == 2);
+}
+
 TEST_CASE("an error in a captured call leaves a step that can be replayed and a device that works") {
   CompiledStep step([](const Tensors& xs) { return Tensors{cholesky(xs[0]) * 2}; }, {.launch = OneLaunch::always});
   const Tensor good = 4 * eye(3, {.dtype = float64}), bad = -good;

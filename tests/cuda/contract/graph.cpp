@@ -146,3 +146,55 @@ TEST_CASE("a thread's capture takes down its own calls only") {
   b.launch_graph(graph.graph);
   CHECK(mine.difference() == "");
 }
+
+TEST_CASE("a wrong index in a graph reads 0, adds nothing, and is named by whoever waits next; the graph goes on") {
+  if (!gpu()) return;
+  const Backend& b = *gpu();
+  Dice dice(9);
+  const Twin in(dice, float32, {6, 3}), rows(dice, float32, {4, 3}), sums(dice, float32, {6, 3}), column(dice, float64, {100}),
+      long_sums(dice, float64, {6});
+  Twin index(dice, int64, {4}), long_index(dice, int64, {100});
+  const auto set = [](Twin& t, std::initializer_list<int64_t> values) {
+    for (int64_t i = 0; i < t.shape()[0]; ++i) t.set({i}, values.begin()[i % static_cast<int64_t>(values.size())]);
+    t.upload();
+  };
+  const Where at = Where::here();
+  const auto calls = [&](const Backend& on, Side s) {
+    on.index_select(at, rows.on(s), in.on(s), index.on(s), 0);
+    on.index_add(at, sums.on(s), index.on(s), rows.on(s), 0);
+    on.index_add(at, long_sums.on(s), long_index.on(s), column.on(s), 0);
+  };
+  const auto agree = [&] {
+    for (const Twin* t : {&rows, &sums, &long_sums}) CHECK(t->difference() == "");
+  };
+  set(index, {5, 0, 2, 2});
+  set(long_index, {1, 5, 0, 1, 3});
+  on_both(calls);
+  Ended graph{taken_down([&](const Backend& on) { calls(on, Side::device); })};
+  REQUIRE(graph.graph);
+  const auto complaint = [&] {
+    try {
+      b.synchronise();
+    } catch (const Error& e) {
+      CHECK(e.where().line == at.line);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  b.launch_graph(graph.graph);
+  calls(cpu_backend(), Side::host);
+  agree();
+  set(index, {5, 0, 6, 2});
+  b.launch_graph(graph.graph);
+  const std::string first = complaint();  // two calls have met it
+  CHECK(first.find(": index 6 is out of range for axis 0 of shape [6, 3], extent 6") != std::string::npos);
+  CHECK(complaint() != "");
+  CHECK(complaint() == "");
+  set(index, {5, 0, 2, 2});
+  set(long_index, {1, -1, 0, 1, 9});
+  b.launch_graph(graph.graph);
+  b.destroy_graph(graph.graph);  // what it found is not lost with it
+  graph.graph = nullptr;
+  CHECK(complaint().find("index_add: index -1 is out of range") != std::string::npos);
+  CHECK(complaint() == "");
+}
