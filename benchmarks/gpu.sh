@@ -83,7 +83,7 @@ sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sani
 contract=$build/tests/test_cuda_contract
 for check in memcheck racecheck initcheck; do
   step "compute-sanitizer $check" 45 sanitizers.log "${sanitizer:-compute-sanitizer}" --tool $check --error-exitcode 9 "$contract" -\# \
-    '[#copy],[#reduce],[#index],[#sort],[#random],[#matmul]'
+    '[#copy],[#reduce],[#index],[#sort],[#random],[#matmul],[#graph]'
 done
 unset SCOREGRAD_CUDA_POOL SCOREGRAD_TRIALS
 step 'a thousand million samples' 60 verify.log "$build/examples/verify" --device cuda --only 'gaussian*' --samples 1e9 --dtype float32
@@ -108,6 +108,8 @@ awk '
         ours = us["scoregrad " name]; theirs = us["cuda " name]
         if (theirs) printf "| %s | %.4g | %.4g | %.3f |\n", name, ours, theirs, ours / theirs
       }
+    one = us["scoregrad gpu_step_small_one_launch"]; many = us["scoregrad gpu_step_small_call_by_call"]
+    if (one && many) printf "\nA small training step as one launch: %.1f us, call by call %.1f us, ratio %.2f.\n", one, many, one / many
     printf "\nOne eager op of 16 elements: %.2f us of the host, wanted 5.\n", us["scoregrad gpu_op_overhead"]
   }' "$output/bench.jsonl" | tee -a "$output/summary.md"
 exit $failed

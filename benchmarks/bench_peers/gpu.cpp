@@ -7,6 +7,7 @@
 #include "autograd/graph/mode.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
+#include "benchmarks/cases/case.h"
 #include "benchmarks/cases/elementwise.h"
 
 namespace bench {
@@ -70,9 +71,28 @@ void overhead(const Options& o) {
       o, "gpu_op_overhead", [&] { a + b; }, "one 16-element add, eager: the host's time where the GPU keeps up");
 }
 
+// The small training step, which the host cannot start as fast as the GPU runs it: its calls as one launch and one by one. What the loss
+// says is not read after each step, as the cases of all devices do.
+void launches(const Options& o) {
+  for (const Case& c : training_cases()) {
+    if (c.name != "mlp_dsm_step_small") continue;
+    for (const sg::OneLaunch use : {sg::OneLaunch::always, sg::OneLaunch::never}) {
+      const std::string name = use == sg::OneLaunch::always ? "gpu_step_small_one_launch" : "gpu_step_small_call_by_call";
+      if (!name.starts_with(o.only)) continue;
+      const Problem problem = c.make(c.size_at(1));
+      const sg::Tensor key = sg::Key(5).tensor();
+      sg::CompiledStep step([&](const sg::Tensors&) { return advance(problem, key); }, {.launch = use});
+      for (int i = 0; i < 5; ++i) step({});
+      time_case(
+          o, name, [&] { step({}); }, step.mode({}));
+    }
+  }
+}
+
 }  // namespace
 
 void gpu_cases(const Options& options) {
+  launches(options);
   const sg::NoGrad plain;
   overhead(options);
   products(options);
