@@ -1,11 +1,13 @@
-// float32 goes to oneDNN where the product is large enough to repay its call, else to CBLAS; float64 to CBLAS; what neither takes, and
-// int64, to a plain loop. No library may start threads of its own: the team divides the work (matmul.cpp).
+// What is thin or small is ours (gemm_small.h). Of the rest float32 goes to oneDNN where the product is large enough to repay its call,
+// else to CBLAS; float64 to CBLAS; what neither takes, and int64, to a plain loop. No library may start threads of its own: the team
+// divides the work (matmul.cpp).
 #include "cpu/gemm.h"
 
 #include <algorithm>
 #include <limits>
 #include <type_traits>
 
+#include "cpu/gemm_small.h"
 #include "scoregrad/config.h"
 #if SCOREGRAD_HAVE_ONEDNN
 #include <dnnl.h>
@@ -137,6 +139,8 @@ void keep_blas_on_one_thread() {
 
 template <class T>
 void gemm(const Matrix<T>& c, const Matrix<const T>& a, const Matrix<const T>& b, int64_t m, int64_t n, int64_t k) {
+  if constexpr (std::is_floating_point_v<T>)
+    if (small_gemm(c, a, b, m, n, k)) return;
   if (!library_gemm(c, a, b, m, n, k)) plain_gemm(c, a, b, m, n, k);
 }
 
