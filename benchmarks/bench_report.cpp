@@ -113,12 +113,12 @@ int main(int argc, char** argv) {
       page.table(s.table);
       for (const auto& figure : s.figures) page.figure(figure);
       if (s.brief) tables += fmt::format("\n### {}\n\n{}\n\n{}", s.heading, s.text, bench::markdown(s.table));
-      if (s.heading == "Ratios") fmt::print("{}", bench::markdown(s.table));
+      if (s.heading == "Ratios" || s.heading == "GPU") fmt::print("{}\n", bench::markdown(s.table));
     }
     page.save((fs::path(out) / "index.html").string());
     write(fs::path(out) / "tables.md", tables);
     for (const std::string& file : results) write_results(file, "Measured " + machine.substr(0, 10), tables);
-    fmt::print("\n{}\n", (fs::path(out) / "index.html").string());
+    fmt::print("{}\n", (fs::path(out) / "index.html").string());
     if (failed > 0) fmt::print(stderr, "{} programs failed\n", failed);
     return failed > 0;
   } catch (const std::exception& e) {
