@@ -55,7 +55,9 @@ Tensors arguments(int64_t step, const TrainOptions& o, const Key& key, Where at)
   return in;
 }
 
-Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
+// `look` is asked before a checkpoint that comes unexpected, with the number of the next step.
+Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const std::function<void(int64_t)>& look, const TrainOptions& o,
+             const Key& key, Where at) {
   check(o, at);
   Trained run;
   if (!o.checkpoint.empty()) remove_abandoned(o.checkpoint);
@@ -85,6 +87,7 @@ Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const Train
       if (log && log_now) log->row(run.step, values);
     }
     if (keep) {
+      if (run.interrupted && look) look(run.step);
       if (log) log->sync();  // no checkpoint without the rows before it
       save_checkpoint(o.checkpoint, o.state, run.step, key, at);
     }
@@ -97,7 +100,7 @@ Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const Train
 
 Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
   if (o.batch) throw Error(at, "train: `batch` is for a step of tensors, [](const Tensors& batch, const Key& key)");
-  return loop(step, o, key, at);
+  return loop(step, {}, o, key, at);
 }
 
 Trained train(const std::function<Tensor(const Tensors&, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
@@ -113,7 +116,8 @@ Trained train(const std::function<Tensor(const Tensors&, const Key&)>& step, con
     const Tensors out = compiled(arguments(i, o, k, at), at);
     return out.empty() ? Tensor() : out[0];
   };
-  Trained run = loop(at_number, o, key, at);
+  const auto look = [&](int64_t next) { compiled.audit(arguments(next, o, key.fold(next), at), at); };
+  Trained run = loop(at_number, look, o, key, at);
   run.replayed = compiled.replayed();
   run.eager = compiled.refusal();
   return run;

@@ -126,6 +126,17 @@ struct CompiledStep::State {
   bool unseen() const {
     return forgotten || std::any_of(compilations.begin(), compilations.end(), [](const auto& p) { return p->since > p->compared; });
   }
+  // Why a record cannot be replayed, or is not that of the step that is.
+  static std::string other(const Compilation& p, const compiled::Recorded& r) {
+    if (!r.refusal.empty() || !p.replay) return r.refusal;
+    const std::string d = compiled::difference(*p.first, r.sequence);
+    return d.empty() ? d : "two recordings of the step differ at " + d;
+  }
+  [[noreturn]] static void throw_unseen(const std::string& why, Where at) {
+    throw Error(at, fmt::format("compile: a step that was replayed was recorded again and is another one now: {}. What changed in between "
+                                "went unseen. Keep in tensors what changes, or say compile = false for this loop",
+                                why));
+  }
   Tensors lenient_step(Compilation& p, const Tensors& arguments, Where at);
 };
 
@@ -138,16 +149,9 @@ Tensors CompiledStep::State::lenient_step(Compilation& p, const Tensors& argumen
     return replay(p, arguments, at);
   }
   compiled::Recorded r = compiled::record(f, arguments, at, true);
-  std::string why = r.refusal;
-  if (why.empty() && p.replay) {
-    why = compiled::difference(*p.first, r.sequence);
-    if (!why.empty()) why = "two recordings of the step differ at " + why;
-  }
+  const std::string why = other(p, r);
   if (!why.empty() && p.replay) {
-    if (unseen())
-      throw Error(at, fmt::format("compile: a step that was replayed was recorded again after {} calls and is another one now: {}. What "
-                                  "changed in between went unseen. Keep in tensors what changes, or say compile = false for this loop",
-                                  call, why));
+    if (unseen()) throw_unseen(why, at);
     stay_eager(eager, why, at);
   } else if (!why.empty() && p.calls++ > 0) {  // what a first call makes for later ones is no reason
     stay_eager(p.eager, why, at);
@@ -236,6 +240,17 @@ std::string CompiledStep::show(Pass stage, Where at) const {
 }
 
 void CompiledStep::audit_next() { state_->audit = state_->options.lenient; }
+void CompiledStep::audit(const Tensors& arguments, Where at) {
+  State& s = *state_;
+  if (!s.options.lenient || s.eager || recorder || !s.unseen()) return;
+  Compilation& p = s.compilation(arguments);
+  if (!p.replay) return;
+  const compiled::Recorded r = compiled::record(s.f, arguments, at, true);
+  compiled::undo(r);
+  const std::string why = State::other(p, r);
+  if (!why.empty()) State::throw_unseen(why, at);
+  p.compared = p.since;
+}
 int64_t CompiledStep::replayed() const { return state_->replayed; }
 const std::string& CompiledStep::refusal() const { return state_->refusal; }
 

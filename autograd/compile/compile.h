@@ -48,6 +48,9 @@ class CompiledStep {
   Tensors operator()(const Tensors& arguments, Where at = Where::here());
   /// The next call of a lenient step is recorded and compared whatever its number: what follows from its result is not to be wrong unseen.
   void audit_next();
+  /// Where calls of a lenient step went unseen, it is called and compared now, and what it writes undone; throws Error if it has become
+  /// another step.
+  void audit(const Tensors& arguments, Where at = Where::here());
   /// True if the next call on such arguments is a replay.
   bool replays(const Tensors& arguments) const;
   /// How the next call on such arguments runs: "eager", "recorded", "one launch", or "call by call: " and why it is not one launch.

@@ -117,9 +117,13 @@ class Notes final : public Recorder {
     const auto b = static_cast<size_t>(buffer);
     if (lenient_ && !written_[b] && older_[b]) {
       recorder = nullptr;  // the copy is not the step's
-      overwritten_.push_back({older_[b], Ref<Storage>(new Storage(line_, older_[b]->bytes, older_[b]->device))});
+      try {
+        overwritten_.push_back({older_[b], Ref<Storage>(new Storage(line_, older_[b]->bytes, older_[b]->device))});
+        copy_bytes(*overwritten_.back().before, *older_[b]);
+      } catch (const Error& e) {
+        refuse(line_, fmt::format("what the step overwrites could not be kept aside ({})", e.what()));
+      }
       recorder = this;
-      copy_bytes(*overwritten_.back().before, *older_[b]);
     }
     written_[b] = 1;
   }

@@ -176,8 +176,10 @@ TEST_CASE("host numbers that change in each step, captured handles that are assi
   }
 }
 
-TEST_CASE("a rate on the host that is lowered late is an error before the end and before a checkpoint, not a wrong run") {
-  for (bool to_checkpoint : {false, true}) {
+TEST_CASE("a rate on the host that is lowered late is an error before the end and before any checkpoint, not a wrong run") {
+  enum { end, checkpoint, interrupt };
+  for (int until : {end, checkpoint, interrupt}) {
+    const bool to_checkpoint = until != end;
     const ScratchFile file("a.safetensors");
     const Tensor w = from({3.0}).requires_grad();
     nn::SGD sgd({w}, {.rate = 0.01});
@@ -191,7 +193,7 @@ TEST_CASE("a rate on the host that is lowered late is an error before the end an
     };
     nn::TrainOptions o{.steps = to_checkpoint ? 1000000 : 200, .state = {{"sgd", sgd}}, .progress = [&](double) {
                          if (++done == 150) rate = 0.001;
-                         return true;
+                         return until != interrupt || done < 160;
                        }};
     if (to_checkpoint) o.checkpoint = file.path(), o.checkpoint_every = 100;
     CHECK(contains(message_of([&] { nn::train(step, o, Key(1)); }), "a number of the host changed from 0.01 to 0.001"));
