@@ -279,29 +279,38 @@ void Interpreter::run_blocks(int64_t first, int64_t last) const {
   if (streamed) stream_fence();
 }
 
-// One instruction on a few contiguous or repeated elements: no plan, no registers but the caller's memory.
+// A program with one result on a few contiguous or repeated elements: no plan, every register in a row of its own.
 bool run_small(const Program& p, const Shape& shape, int64_t n, const Access* inputs, const Access* outputs) {
-  constexpr int64_t most = 512;
-  if (n > most || p.length != 1 || p.outputs != 1 || p.inputs + p.immediate_count > 3) return false;
-  const Instr& i = p.code[0];
-  if (p.results[0] != i.out || !is_contiguous(shape, outputs[0].strides)) return false;
-  alignas(64) char filled[3][most * 8];
-  const char* at[3];
+  constexpr int64_t most = 512, room = 16384;
+  constexpr int most_registers = 32;
+  const int first_result = p.inputs + p.immediate_count, registers = first_result + p.length;
+  const int64_t row = (n * static_cast<int64_t>(size_of(p.dtype)) + 63) / 64 * 64;
+  if (n > most || p.outputs != 1 || p.length == 0 || registers > most_registers || registers * row > room) return false;
+  if (p.results[0] != registers - 1 || !is_contiguous(shape, outputs[0].strides)) return false;
+  alignas(64) char rows[room];
+  char* at[most_registers];
   for (int k = 0; k < p.inputs; ++k) {
     const Access& in = inputs[k];
-    at[k] = static_cast<const char*>(in.data);
+    at[k] = static_cast<char*>(in.data);
     if (is_contiguous(shape, in.strides)) continue;
     for (int d = 0; d < shape.rank; ++d)
-      if (in.strides[d] != 0 && shape[d] != 1) return false;
-    repeat(filled[k], at[k], static_cast<int>(size_of(in.dtype)), n);
-    at[k] = filled[k];
+      if (in.strides.at[d] != 0 && shape.at[d] != 1) return false;
+    repeat(rows + k * row, at[k], static_cast<int>(size_of(in.dtype)), n);
+    at[k] = rows + k * row;
   }
   for (int k = 0; k < p.immediate_count; ++k) {
-    fill(filled[p.inputs + k], p.dtype, p.immediates[k], n);
-    at[p.inputs + k] = filled[p.inputs + k];
+    const int r = p.inputs + k;
+    at[r] = rows + r * row;
+    fill(at[r], p.dtype, p.immediates[k], n);
   }
-  const int count = arity(row(i.op).form);
-  block_loops(p.dtype)[static_cast<int>(i.op)](outputs[0].data, at[i.a], at[count > 1 ? i.b : i.a], at[count > 2 ? i.c : i.a], n);
+  const BlockLoop* loops = block_loops(p.dtype);
+  for (int k = 0; k < p.length; ++k) {
+    const Instr& i = p.code[k];
+    const int r = first_result + k, count = arity(scoregrad::row(i.op).form);
+    // The last instruction alone writes to the output, which may be the memory of an input.
+    at[r] = k + 1 < p.length ? rows + r * row : static_cast<char*>(outputs[0].data);
+    loops[static_cast<int>(i.op)](at[r], at[i.a], at[count > 1 ? i.b : i.a], at[count > 2 ? i.c : i.a], n);
+  }
   return true;
 }
 

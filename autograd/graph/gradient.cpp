@@ -27,6 +27,7 @@ std::vector<Cotangent> cotangents(const char* op, const Tensor& y, const Tensors
   Cotangent seed;
   seed.add(0, seed_of(y, o, op, at));
   std::vector<Node*> targets;
+  targets.reserve(xs.size());
   for (const Tensor& x : xs) {
     if (!x.tracked())
       throw Error(at, fmt::format("{}: {} does not require a gradient; call requires_grad() before using it", op,
@@ -77,6 +78,7 @@ Cotangent push(const Tensor& y, const Tensors& xs, const Tensors& vs, bool creat
 Tensors grad(const Tensor& y, const Tensors& xs, const GradOptions& options, Where at) {
   const std::vector<Cotangent> g = cotangents("grad", y, xs, options, nullptr, at);
   Tensors out;
+  out.reserve(xs.size());
   for (size_t i = 0; i < xs.size(); ++i) out.push_back(or_zeros(g[i].total(), xs[i]));
   return out;
 }

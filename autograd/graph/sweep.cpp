@@ -1,6 +1,8 @@
 #include "autograd/graph/sweep.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory_resource>
 #include <optional>
 
 #include "autograd/graph/arithmetic.h"
@@ -9,10 +11,21 @@
 namespace scoregrad {
 namespace {
 
+// What a sweep needs besides its answers lies on the stack while the graph is small.
+class Room {
+ public:
+  std::pmr::memory_resource* resource() { return &resource_; }
+
+ private:
+  alignas(std::max_align_t) std::byte bytes_[4096];
+  std::pmr::monotonic_buffer_resource resource_{bytes_, sizeof bytes_};
+};
+
 // From node to its place in the sweep: open addressing, because the sweep of a small graph costs less than a map's allocations. A mark on
 // the nodes would be faster still, and two threads that sweep over a shared parameter would race for it.
 class Places {
  public:
+  explicit Places(std::pmr::memory_resource* room) : slots_(mask_ + 1, room) {}
   /// The place of `node`, or -1.
   int find(const Node* node) const {
     for (size_t i = hash(node);; i = (i + 1) & mask_)
@@ -41,7 +54,7 @@ class Places {
   };
   size_t hash(const Node* node) const { return ((reinterpret_cast<uintptr_t>(node) >> 6) * 0x9E3779B97F4A7C15ull >> 20) & mask_; }
   void grow() {
-    Places bigger;
+    Places bigger(slots_.get_allocator().resource());
     bigger.mask_ = 4 * mask_ + 3;
     bigger.slots_.resize(bigger.mask_ + 1);
     for (const Slot& s : slots_)
@@ -49,11 +62,11 @@ class Places {
     *this = std::move(bigger);
   }
   size_t mask_ = 31, used_ = 0;
-  std::vector<Slot> slots_{mask_ + 1};
+  std::pmr::vector<Slot> slots_;
 };
 
-Places places_of(std::span<Node* const> nodes) {
-  Places places;
+Places places_of(std::span<Node* const> nodes, std::pmr::memory_resource* room) {
+  Places places(room);
   for (const Node* n : nodes)
     if (n) places.set(n, 0);
   return places;
@@ -61,9 +74,9 @@ Places places_of(std::span<Node* const> nodes) {
 
 // The nodes below `roots` by ascending id, and where each is; with `border`, nothing past a node of it.
 struct Reach {
-  std::vector<Node*> nodes;
+  std::pmr::vector<Node*> nodes;
   Places places;
-  Reach(std::span<Node* const> roots, uint64_t oldest, const Places* border) {
+  Reach(std::span<Node* const> roots, uint64_t oldest, const Places* border, std::pmr::memory_resource* room) : nodes(room), places(room) {
     const auto visit = [&](Node* n) {
       if (n && n->id >= oldest && places.set(n, 0)) nodes.push_back(n);
     };
@@ -89,10 +102,11 @@ struct Step {
 
 // The steps of a sweep, each knowing where its operands are.
 struct Order : Reach {
-  std::vector<Step> steps;
-  std::vector<int> operands;  // places, -1 where an operand is outside the sweep
+  std::pmr::vector<Step> steps;
+  std::pmr::vector<int> operands;  // places, -1 where an operand is outside the sweep
 
-  Order(std::span<Node* const> roots, uint64_t oldest, const Places* border) : Reach(roots, oldest, border), steps(nodes.size()) {
+  Order(std::span<Node* const> roots, uint64_t oldest, const Places* border, std::pmr::memory_resource* room)
+      : Reach(roots, oldest, border, room), steps(nodes.size(), room), operands(room) {
     operands.reserve(2 * nodes.size());
     for (size_t i = 0; i < steps.size(); ++i) {
       steps[i].node = nodes[i];
@@ -146,13 +160,19 @@ void report(Tell&& tell) {
 
 }  // namespace
 
-std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest) { return Reach(roots, oldest, nullptr).nodes; }
+std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest) {
+  Room room;
+  const Reach reach(roots, oldest, nullptr, room.resource());
+  return {reach.nodes.begin(), reach.nodes.end()};
+}
 
 std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                   const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  const std::optional<Places> border = options.cut ? std::optional(places_of(targets)) : std::nullopt;
-  Order order(sources, oldest_of(targets), border ? &*border : nullptr);
+  Room stack;
+  std::pmr::memory_resource* const room = stack.resource();
+  const std::optional<Places> border = options.cut ? std::optional(places_of(targets, room)) : std::nullopt;
+  Order order(sources, oldest_of(targets), border ? &*border : nullptr, room);
   for (size_t i = 0; i < targets.size(); ++i)
     if (Step* s = order.find(targets[i])) s->target = static_cast<int>(i);
   for (Step& s : order.steps) {  // only what has a target below it can carry anything of use
@@ -162,8 +182,9 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
   }
   order.seed(sources, seeds);
 
-  std::vector<Cotangent> answers(targets.size()), parts;
-  std::vector<char> wanted;
+  std::vector<Cotangent> answers(targets.size());
+  std::pmr::vector<Cotangent> parts(room);
+  std::pmr::vector<char> wanted(room);
   for (size_t i = order.steps.size(); i-- > 0;) {
     Step& step = order.steps[i];
     if (!step.useful || step.flow.empty()) continue;
@@ -206,10 +227,12 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
 std::vector<Cotangent> sweep_forward(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                      const SweepOptions& options) {
   const RecordingScope scope(options.record);
-  const std::optional<Places> border = options.cut ? std::optional(places_of(sources)) : std::nullopt;
-  Order order(targets, oldest_of(sources), border ? &*border : nullptr);
+  Room stack;
+  std::pmr::memory_resource* const room = stack.resource();
+  const std::optional<Places> border = options.cut ? std::optional(places_of(sources, room)) : std::nullopt;
+  Order order(targets, oldest_of(sources), border ? &*border : nullptr, room);
   order.seed(sources, seeds);
-  std::vector<Cotangent> parts;
+  std::pmr::vector<Cotangent> parts(room);
   for (Step& step : order.steps) {
     if (border && border->find(step.node) >= 0) continue;
     const size_t count = step.node->operands().size();

@@ -12,15 +12,15 @@ namespace scoregrad {
 namespace {
 
 // Strides with which x is read at the common shape: 0 where it is repeated.
-Access access(const Tensor& x, const Shape& shape) {
-  Access a{x.bytes(), x.dtype(), {}};
+void access(const Tensor& x, const Shape& shape, Access& a) {
+  a.data = x.bytes();
+  a.dtype = x.dtype();
   const Shape& s = x.shape();
   const Strides& t = x.strides();
   a.strides.rank = shape.rank;
-  for (int i = 0; i < shape.rank; ++i) a.strides.at[i] = 0;
   const int shift = shape.rank - s.rank;
+  for (int i = 0; i < shift; ++i) a.strides.at[i] = 0;
   for (int i = 0; i < s.rank; ++i) a.strides.at[shift + i] = s.at[i] == 1 ? 0 : t.at[i];
-  return a;
 }
 
 [[noreturn]] void refuse_mix(Where at, const char* op, const Tensor& a, const Tensor& b) {
@@ -81,7 +81,7 @@ Tensor run(Op op, const Call& call) {
   int input_count = 0, immediate_count = 0;
   for (int i = 0; i < call.count; ++i)
     if (!call.operands[i]->is_number()) {
-      inputs[input_count] = access(call.operands[i]->tensor(), shape);
+      access(call.operands[i]->tensor(), shape, inputs[input_count]);
       registers[i] = static_cast<uint16_t>(input_count++);
     }
   for (int i = 0; i < call.count; ++i)
@@ -101,7 +101,12 @@ Tensor run(Op op, const Call& call) {
 Tensor fused(const Partial& p, const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y, const Shape& shape) {
   const Tensor* values[4] = {&g, p.uses_a ? &a : &g, p.uses_b ? &b : &g, p.uses_y ? &y : &g};
   Access inputs[4];
-  for (int i = 0; i < 4; ++i) inputs[i] = access(*values[i], shape);
+  access(g, shape, inputs[0]);
+  for (int i = 1; i < 4; ++i)
+    if (values[i] == &g)
+      inputs[i] = inputs[0];
+    else
+      access(*values[i], shape, inputs[i]);
   Tensor out = allocate({}, shape, g.dtype(), g.device());
   const Program program{
       g.dtype(), 4,        static_cast<int>(p.immediates.size()), p.immediates.data(), static_cast<int>(p.code.size()), p.code.data(),
@@ -214,7 +219,7 @@ Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op
 
 Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_list<const Tensor*> operands, const Shape& shape) {
   std::vector<Access> inputs;
-  for (const Tensor* x : operands) inputs.push_back(access(*x, shape));
+  for (const Tensor* x : operands) access(*x, shape, inputs.emplace_back());
   const Tensor& model = **operands.begin();
   Tensor y = allocate(at, shape, model.dtype(), model.device());
   const Program program{model.dtype(),
@@ -232,7 +237,9 @@ Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_lis
 
 Tensor accumulate(Tensor a, const Tensor& b) {
   if (mode.recording || !a.sole_owner() || !a.is_contiguous() || a.tracked() || a.shape() != b.shape()) return add(a, b);
-  const Access inputs[2] = {access(a, a.shape()), access(b, a.shape())};
+  Access inputs[2];
+  access(a, a.shape(), inputs[0]);
+  access(b, a.shape(), inputs[1]);
   const uint16_t result = 2;
   const Instr code{Op::add_, result, 0, 1, 0};
   a.backend().elementwise({a.dtype(), 2, 0, nullptr, 1, &code, 1, &result}, a.shape(), inputs, inputs);

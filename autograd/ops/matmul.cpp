@@ -79,6 +79,13 @@ Tensor matmul(Operand oa, Operand ob) {
   const int64_t inner = b.extent(b.rank() == 1 ? 0 : -2);
   if (a.extent(-1) != inner)
     refuse(b.rank() > 1 && a.extent(-1) == b.extent(-1) ? "inner sizes differ; did you mean transpose(b)?" : "inner sizes differ");
+  if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous() && a.numel() > 0) {
+    // All rows are one matrix: then the gradient of b is one product, not a sum of one for each batch entry.
+    Shape shape = a.shape();
+    shape[a.rank() - 1] = b.extent(1);
+    const Tensor rows = reshape(oa, {a.numel() / inner, inner});
+    return reshape(Operand(product(Operand(rows, oa.at), ob), oa.at), shape);
+  }
   const Tensor row = a.rank() == 1 ? unsqueeze(oa, 0) : a, column = b.rank() == 1 ? unsqueeze(ob, 1) : b;
   Tensor y = product(Operand(row, oa.at), Operand(column, ob.at));
   if (b.rank() == 1) y = squeeze(Operand(y, oa.at), {-1});

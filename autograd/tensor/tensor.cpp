@@ -12,9 +12,15 @@ Tensor allocate(Where at, const Shape& shape, DType dtype, Device device) {
   check_shape(at, "a result", shape);  // the one place that every new shape passes: broadcasting can overflow too
   Ref<Body> body(new Body);
   body->shape = shape;
-  body->strides = contiguous_strides(shape);
+  // In place: what is copied right after it was written one by one waits for the writes.
+  body->strides.rank = shape.rank;
+  int64_t count = 1;
+  for (int i = shape.rank - 1; i >= 0; --i) {
+    body->strides.at[i] = count;
+    count *= shape.at[i];
+  }
   body->dtype = dtype;
-  body->storage = Ref<Storage>(new Storage(at, static_cast<size_t>(numel(shape)) * size_of(dtype), device));
+  body->storage = Ref<Storage>(new Storage(at, static_cast<size_t>(count) * size_of(dtype), device));
   return Tensor(std::move(body));
 }
 
