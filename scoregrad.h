@@ -31,6 +31,7 @@
 #include "nn/checkpoint.h"
 #include "nn/conv.h"
 #include "nn/conv_score.h"
+#include "nn/divergence.h"
 #include "nn/ema.h"
 #include "nn/initialisation.h"
 #include "nn/lbfgs.h"

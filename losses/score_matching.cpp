@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
+#include "nn/divergence.h"
 
 namespace scoregrad::losses {
 namespace {
@@ -75,6 +76,11 @@ Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at) {
 Tensor ism(const Tensor& s, const Tensor& xt, Where at) {
   const CallerScope scope(at);
   return half_square(s) + divergence(s, xt, at);
+}
+Tensor ism(const nn::MLP& s, const Tensor& xt, Where at) {
+  const CallerScope scope(at);
+  const ValueAndDivergence of = nn::divergence(s, xt, at);
+  return half_square(of.value) + of.divergence;
 }
 Tensor ssm(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) {
   const CallerScope scope(at);

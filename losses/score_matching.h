@@ -2,6 +2,7 @@
 // coordinates. Throughout x_t = alpha x + sigma eps, t = grad log q(x_t | x) = -eps / sigma, s* = grad log q(x_t | c) and s the model.
 #pragma once
 #include "losses/setup.h"
+#include "nn/mlp.h"
 
 namespace scoregrad::losses {
 
@@ -12,6 +13,8 @@ Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at = W
 /// Implicit score matching:  1/2 |s|^2 + div s, the divergence exact by d sweeps. s must have been computed from x_t, row by row, while x_t
 /// was tracked.   s, x_t [n, d] -> [n]   (Hyvarinen 2005, theorem 1)
 Tensor ism(const Tensor& s, const Tensor& xt, Where at = Where::here());
+/// The same for a network, whose divergence has a closed form if it is plain (nn/divergence.h).   x_t [n, d] -> [n]
+Tensor ism(const nn::MLP& s, const Tensor& xt, Where at = Where::here());
 /// Sliced score matching:  1/2 (v.s)^2 + v.(ds/dx_t) v, averaged over the directions. Its mean is ism's if E v v' = I.
 /// s, x_t [n, d], v [n, d] or [k, n, d] -> [n]   (Song et al. 2019, eq. 7)
 Tensor ssm(const Tensor& s, const Tensor& xt, const Tensor& v, Where at = Where::here());
