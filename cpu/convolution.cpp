@@ -184,7 +184,7 @@ template <class T>
 void contiguous_arrays(ConvolutionPart part, T* out, const View& a, const View& b, const ConvolutionSizes& s) {
   const Packed<T> left(a), right(b);
   if constexpr (std::is_same_v<T, float>)
-    if (onednn_convolution(part, out, left.data(), right.data(), s)) return;
+    if (plane_convolution(part, out, left.data(), right.data(), s) || onednn_convolution(part, out, left.data(), right.data(), s)) return;
   images(part, out, left.data(), right.data(), s);
 }
 

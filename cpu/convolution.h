@@ -1,4 +1,4 @@
-// What the two ways of computing a convolution share: its extents, and contiguous arrays.
+// What the ways of computing a convolution share: its extents, and contiguous arrays.
 #pragma once
 #include "autograd/backend/contract.h"
 
@@ -20,6 +20,8 @@ struct ConvolutionSizes {
   double flops() const { return 2.0 * static_cast<double>(o * inputs()) * static_cast<double>(window() * y_area()); }
 };
 
+/// Contiguous float32 images by windows of three by three, one channel on one side; false for other extents.
+bool plane_convolution(ConvolutionPart part, float* out, const float* a, const float* b, const ConvolutionSizes& sizes);
 /// oneDNN's convolution of contiguous float32 arrays; false where it was not built in or does not serve these extents.
 bool onednn_convolution(ConvolutionPart part, float* out, const float* a, const float* b, const ConvolutionSizes& sizes);
 
