@@ -131,21 +131,39 @@ bool has_short_rows(const Plan& plan) {
   return plan.elements <= tree_lanes / 2 && *longest >= 16 && (plan.kept.inner(0) != 1 || plan.kept.extent[plan.kept.rank - 1] < 16);
 }
 
-/// Whether input and output run straight on and each output takes at most eight elements that lie close together.
-bool has_blocks(const Plan& plan) {
-  if (plan.reduced.rank != 1 || plan.elements > 8) return false;
+/// The kept dimension along which blocks [elements, within] follow each other; -1 where input or output have none, or too few.
+int block_dimension(const Plan& plan) {
+  if (plan.reduced.rank != 1 || plan.elements > 8) return -1;
   const Loop<2>& k = plan.kept;
   const int64_t within = plan.reduced.inner(0), size = plan.elements * within;
-  if (within == 1) return k.rank == 1 && k.stride[0][0] == size && k.stride[1][0] == 1;
-  return within <= 16 && k.rank == 2 && k.extent[1] == within && k.stride[0][1] == 1 && k.stride[0][0] == size && k.stride[1][1] == 1 &&
-         k.stride[1][0] == within;
+  const int d = k.rank - (within == 1 ? 1 : 2);
+  if (d < 0 || within < 1 || within > 64 || k.stride[0][d] != size || k.stride[1][d] != within || (d > 0 && k.extent[d] < 16)) return -1;
+  if (within > 1 && (k.extent[d + 1] != within || k.stride[0][d + 1] != 1 || k.stride[1][d + 1] != 1)) return -1;
+  return d;
 }
 
 template <class T>
-void reduce_blocks(const Plan& plan, const ReduceLanes<T>& lanes, const T* in, T* out) {
-  const int64_t n = plan.elements, within = plan.reduced.inner(0), size = n * within;
-  parallel_ranges(plan.kept.extent[0], std::max<int64_t>(1, grain / size), element_ns * static_cast<double>(size),
-                  [&](int64_t begin, int64_t end) { lanes.blocks(in + begin * size, n, within, end - begin, out + begin * within); });
+void reduce_blocks(const Plan& plan, int d, const ReduceLanes<T>& lanes, const T* in, T* out) {
+  const int64_t n = plan.elements, within = plan.reduced.inner(0), size = n * within, count = plan.kept.extent[d];
+  const int64_t piece = std::clamp<int64_t>(grain / size, 1, count), pieces = (count + piece - 1) / piece;
+  const int64_t units = plan.kept.count(d) * pieces, elements = std::min(count, piece) * size;
+  parallel_ranges(units, std::max<int64_t>(1, grain / elements), element_ns * static_cast<double>(elements),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t unit = begin; unit < end; ++unit) {
+                      const Cursor<2> cursor(plan.kept, d, unit / pieces);
+                      const int64_t first = unit % pieces * piece;
+                      lanes.blocks(in + cursor.offset[0] + first * size, n, within, std::min(piece, count - first),
+                                   out + cursor.offset[1] + first * within);
+                    }
+                  });
+}
+
+/// Whether few elements of two axes that do not join are reduced into many outputs, and halving their lanes halves the first axis, then the
+/// second: the extent of the second is a power of two.
+bool is_small_grid(const Plan& plan, const View& in, const Axes& axes) {
+  if (plan.reduced.rank != 2 || axes.rank != 2 || axes[0] > axes[1] || plan.elements > tree_lanes || plan.outputs < 256) return false;
+  const int64_t second = in.shape[static_cast<int>(axes[1])];
+  return (second & (second - 1)) == 0;
 }
 
 /// Many rows of few elements, taken along the longest kept dimension.
@@ -205,7 +223,7 @@ template <class T>
 void reduce_values(Reduction kind, const Plan& plan, T* out, const T* in) {
   const ReduceLanes<T> lanes = reduce_lanes<T>(kind);
   const bool along = plan.reduced.inner(0) == 1, many = plan.kept.rank > 0;
-  if (has_blocks(plan)) return reduce_blocks(plan, lanes, in, out);
+  if (const int d = block_dimension(plan); d >= 0) return reduce_blocks(plan, d, lanes, in, out);
   if (has_short_rows(plan)) return reduce_short_rows(plan, lanes, in, out);
   Results<T> results(plan, out);
   if (!along && many && plan.kept.inner(0) == 1) {
@@ -255,6 +273,14 @@ void reduce(Reduction kind, const View& out, const View& in, const Axes& axes) {
   }
   const bool position = kind == Reduction::argmax || kind == Reduction::argmin;
   if (plan.reduced.rank == 0) return position ? fill(out, {0, 0}) : copy(out, in);
+  if (!position && is_small_grid(plan, in, axes)) {
+    Shape half = in.shape;
+    half[static_cast<int>(axes[0])] = 1;
+    Scratch<char> room(numel(half) * static_cast<int64_t>(size_of(in.dtype)));
+    const View between{room.data(), in.dtype, half, contiguous_strides(half)};
+    reduce(kind, between, in, {axes[0]});
+    return reduce(kind, out, between, {axes[1]});
+  }
   dispatch(in.dtype, [&]<class Element>(Element) {
     using T = std::conditional_t<std::is_same_v<Element, bool>, uint8_t, Element>;
     const T* x = static_cast<const T*>(in.data);

@@ -234,7 +234,7 @@ void reduce_touching(const T* x, int64_t within, int64_t count, T* out) {
   if constexpr (std::is_floating_point_v<T>) {
     const hn::ScalableTag<T> d;
     constexpr int64_t width = HWY_LANES(T);
-    T kept[8 * 16 + width];
+    T kept[8 * 64 + width];
     for (int64_t i = 0; i < period + width; ++i) kept[i] = i % period < within ? T(1) : T(0);
     const int64_t reach = width + period - within, end = count * period, turn = width % period;
     T* const out_end = out + count * within;

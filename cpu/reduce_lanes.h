@@ -12,7 +12,7 @@ struct ReduceLanes {
   /// `count` rows, `step` apart, of n elements, `within` apart, each to one element of out, `out_step` apart; n <= 64, or 32 unless within
   /// = 1.
   void (*rows)(const T* x, int64_t n, int64_t within, int64_t step, int64_t count, T* out, int64_t out_step);
-  /// `count` blocks of n rows of `within` elements, all of which touch, each to `within` elements of out; 2 <= n <= 8, within <= 16.
+  /// `count` blocks of n rows of `within` elements, all of which touch, each to `within` elements of out; 2 <= n <= 8, within <= 64.
   void (*blocks)(const T* x, int64_t n, int64_t within, int64_t count, T* out);
   /// One chunk of each of `width` neighbouring columns. Row k of 1 <= n <= 4096 starts at x + k * step, or x + offsets[k] where offsets are
   /// given; `lanes` is scratch for 64 * width elements.

@@ -83,8 +83,8 @@ Tensor matmul(Operand oa, Operand ob) {
     // All rows are one matrix: then the gradient of b is one product, not a sum of one for each batch entry.
     Shape shape = a.shape();
     shape[a.rank() - 1] = b.extent(1);
-    const Tensor rows = reshape(oa, {a.numel() / inner, inner});
-    return reshape(Operand(product(Operand(rows, oa.at), ob), oa.at), shape);
+    const Tensor flat = reshape(oa, {a.numel() / inner, inner});
+    return reshape(Operand(product(Operand(flat, oa.at), ob), oa.at), shape);
   }
   const Tensor row = a.rank() == 1 ? unsqueeze(oa, 0) : a, column = b.rank() == 1 ? unsqueeze(ob, 1) : b;
   Tensor y = product(Operand(row, oa.at), Operand(column, ob.at));

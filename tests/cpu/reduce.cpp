@@ -205,6 +205,23 @@ TEST_CASE("in rows of every length NaN wins, of equal zeros the later stays, and
   });
 }
 
+TEST_CASE("two axes that do not join are reduced in the tree's order, also where they are few and the outputs many") {
+  for (const Shape& shape : {Shape{12, 14, 2, 14, 2}, Shape{30, 9, 3, 5, 4}, Shape{40, 5, 2, 7, 3}, Shape{3, 60, 8, 9, 8}})
+    for (Layout layout : layouts) {
+      const Array<float> in = std::move(Array<float>(shape, layout).fill_random(12));
+      for (Reduction kind : {Reduction::sum, Reduction::prod, Reduction::max}) check_reduction<float>(kind, in, {2, 4});
+    }
+  // Planes of a wider array.
+  const Array<float> wide = std::move(Array<float>({4, 6, 8, 2, 10}).fill_random(13));
+  View part = wide.view;
+  part.shape = {4, 4, 8, 2, 10};
+  Array<float> out({4, 4, 8, 1, 10});
+  cpu_backend().reduce(Reduction::sum, out.view, part, {3});
+  int64_t wrong = 0;
+  for_each_index(out.view.shape, [&](const Dims& i) { wrong += out.at(i) != wide.at(i) + wide.at({i[0], i[1], i[2], 1, i[4]}); });
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("argmax and argmin find the first of equals, and NaN before any number") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const Shape& shape : {Shape{1}, Shape{7}, Shape{300}, Shape{5, 70}, Shape{70, 5}, Shape{3, 4, 5}})
