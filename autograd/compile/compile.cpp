@@ -17,7 +17,7 @@ namespace {
 using compiled::Sequence;
 
 constexpr size_t most_layouts = 8;
-constexpr int64_t shortest_loop = 40;  // steps: before, what is recorded costs more than replays save
+constexpr int64_t shortest_loop = 64;  // steps: in fewer, what is recorded costs more than replays save
 
 struct Switches {
   std::atomic<bool> on;

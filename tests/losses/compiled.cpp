@@ -74,7 +74,7 @@ TEST_CASE("decompose replays its blocks under every set-up, sampled or summed, w
     o.compile = false;
     return decompose(score, encoder, o);
   }();
-  CHECK((got.replayed > 40 && plain.replayed == 0));
+  CHECK((got.replayed > 64 && plain.replayed == 0));
   CHECK(furthest(got, plain) < 1e-12);
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("the moments of multilevel differences are the same from compiled bloc
   const Population p = population(SampledGenerated{{}, [](int64_t n, const Key& key) { return normal({n, 2}, key, f64); }}, Level{1, 1});
   const auto moments = [&](bool compiled) {
     set_compile_by_default(compiled);
-    const auto found = estimate_c2::level_moments(p, {.base = 512}, 1, 40 * 512 + 9, Key(2));
+    const auto found = estimate_c2::level_moments(p, {.base = 512}, 1, 64 * 512 + 9, Key(2));
     set_compile_by_default(true);
     return found;
   };

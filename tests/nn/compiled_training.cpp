@@ -167,7 +167,7 @@ TEST_CASE("host numbers that change in each step, captured handles that are assi
     Tensor ends[2];
     for (bool compiled : {false, true}) {
       Tensor w = from({3.0, -1.0}).requires_grad();
-      const nn::Trained t = nn::train(c.make(w), {.steps = 60, .progress = go_on, .compile = compiled}, Key(1));
+      const nn::Trained t = nn::train(c.make(w), {.steps = 70, .progress = go_on, .compile = compiled}, Key(1));
       if (compiled) CHECK(contains(t.eager, c.why));
       CHECK(t.replayed <= 1);  // the first one, before it was known
       ends[compiled] = w.detach();
@@ -233,9 +233,9 @@ TEST_CASE("a loss that is not finite and numbers of the wrong shape are refused 
   CHECK(contains(message_of([&] { nn::train(step, {.steps = 100, .log_every = 1, .progress = go_on}, Key(1)); }),
                  "loss is nan after 61 steps"));
   CHECK(contains(
-      message_of([&] { nn::train([](const Tensors&, const Key&) { return ones({2}); }, {.steps = 50, .progress = go_on}, Key(1)); }),
+      message_of([&] { nn::train([](const Tensors&, const Key&) { return ones({2}); }, {.steps = 70, .progress = go_on}, Key(1)); }),
       "returned a tensor of shape [2] where 1 columns are named"));
   CHECK(contains(
-      message_of([&] { nn::train([](const Tensors&, const Key&) { return Tensor(); }, {.steps = 50, .progress = go_on}, Key(1)); }),
+      message_of([&] { nn::train([](const Tensors&, const Key&) { return Tensor(); }, {.steps = 70, .progress = go_on}, Key(1)); }),
       "an undefined tensor"));
 }

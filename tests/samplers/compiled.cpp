@@ -19,7 +19,7 @@ namespace {
 
 const Options f64{.dtype = float64};
 const Edm schedule{.sigma_min = 0.1, .sigma_max = 3};
-constexpr int64_t steps = 40;
+constexpr int64_t steps = 72;
 const Tensor start = from({0.3, -1, 2, 0.5, -0.7, 0.1}, {3, 2}, f64);
 
 using Sampler = std::function<Samples(const NoisyScore&, const SamplerOptions&)>;
@@ -56,7 +56,7 @@ const std::vector<std::pair<std::string, Sampler>> samplers = {
      [](const NoisyScore& s, const SamplerOptions& o) { return probability_flow(s, start, geometric_course(schedule, steps), {}, o); }},
     {"dormand_prince",
      [](const NoisyScore& s, const SamplerOptions& o) {
-       return probability_flow(s, start, course(schedule, {3.0, 0.1}), {Method::dormand_prince, 1e-10, 1e-10}, o);
+       return probability_flow(s, start, course(schedule, {3.0, 0.1}), {Method::dormand_prince, 1e-12, 1e-12}, o);
      }},
 };
 
@@ -100,9 +100,9 @@ TEST_CASE("every sampler replays its steps without being asked, with the bits of
 TEST_CASE("a compiled run in pieces makes the steps of one run, bit for bit, with matrix products too") {
   const nn::ScoreMLP net({.inputs = 2, .hidden = {8, 8}}, nn::Predicts::eps, Key(2), f64);
   const auto score = [&](const Tensor& x) { return net(x, scalar(0.7, f64)); };
-  const Samples whole = langevin(score, start, {0.1, 95}, Key(3)), one = langevin(score, start, {0.1, 45}, Key(3)),
-                two = langevin(score, one.x, {0.1, 50}, Key(3), {.first = 45});
-  CHECK((whole.replayed == 95 && one.replayed == 45 && two.replayed == 50));
+  const Samples whole = langevin(score, start, {0.1, 140}, Key(3)), one = langevin(score, start, {0.1, 70}, Key(3)),
+                two = langevin(score, one.x, {0.1, 70}, Key(3), {.first = 70});
+  CHECK((whole.replayed == 140 && one.replayed == 70 && two.replayed == 70));
   CHECK(same_bits(two.x, whole.x));
 }
 
@@ -128,10 +128,10 @@ TEST_CASE("a score that reads values on the host stays eager, is called as often
 TEST_CASE("a score with a number of the host that changes at each call is computed as ever") {
   double temper = 1;
   const ScoreFunction score = [&](const Tensor& x) { return (temper *= 0.99) * -x; };
-  const Samples plain = langevin(score, start, {0.1, 50}, Key(1), {.compile = false});
+  const Samples plain = langevin(score, start, {0.1, 90}, Key(1), {.compile = false});
   const double left = temper;
   temper = 1;
-  const Samples got = langevin(score, start, {0.1, 50}, Key(1));
+  const Samples got = langevin(score, start, {0.1, 90}, Key(1));
   CHECK(temper == left);
   CHECK(contains(got.eager, "a number of the host changed"));
   CHECK(same_bits(got.x, plain.x));
@@ -144,7 +144,7 @@ TEST_CASE("a number of the host that an observer changes early is seen; one that
     const ScoreFunction score = [&](const Tensor& x) { return -strength * x; };
     const auto run = [&](bool compiled) {
       strength = 1;
-      return langevin(score, start, {0.1, 50}, Key(1),
+      return langevin(score, start, {0.1, 90}, Key(1),
                       {.observe = [&](int64_t step, const Tensor&) { strength = step < when ? 1 : 2; }, .compile = compiled});
     };
     if (when == 20) {
@@ -160,7 +160,7 @@ TEST_CASE("what a score captures in tensors may change: a replay reads it anew")
   const ScoreFunction score = [&](const Tensor& x) { return -strength * x; };
   const auto run = [&](bool compiled) {
     copy_(strength, scalar(1, f64));
-    return langevin(score, start, {0.1, 50}, Key(1),
+    return langevin(score, start, {0.1, 90}, Key(1),
                     {.observe =
                          [&](int64_t step, const Tensor&) {
                            if (step % 10 == 0) copy_(strength, strength + 0.5);
@@ -168,7 +168,7 @@ TEST_CASE("what a score captures in tensors may change: a replay reads it anew")
                      .compile = compiled});
   };
   const Samples got = run(true);
-  CHECK(got.replayed == 50);
+  CHECK(got.replayed == 90);
   CHECK(same_bits(got.x, run(false).x));
 }
 
