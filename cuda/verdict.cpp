@@ -85,16 +85,16 @@ void raise_verdicts(int64_t waited) {
   const std::lock_guard lock(s.mutex);
   for (size_t i = 0; i < s.pending.size();) {
     const std::shared_ptr<Verdicts> v = s.pending[i];
+    if (v->launch_ > waited) {  // its own thread will wait for it
+      ++i;
+      continue;
+    }
     for (const Verdicts::Check& c : v->checks_) {
       const Slot worst = s.host[c.slot];
       if (worst == 0) continue;
       s.host[c.slot] = 0;
       check(c.at, "graph", cudaMemsetAsync(s.device + c.slot, 0, sizeof(Slot), stream()));
       throw Error(c.at, c.before + std::to_string(static_cast<int64_t>(worst)) + c.after);
-    }
-    if (v->launch_ > waited) {
-      ++i;
-      continue;
     }
     told.push_back(v);
     s.pending.erase(s.pending.begin() + static_cast<std::ptrdiff_t>(i));

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 namespace scoregrad::compiled {
 namespace {
@@ -14,9 +17,23 @@ constexpr int64_t alignment = 64;
 constexpr int64_t bytes_per_call = int64_t{1} << 20;
 constexpr size_t calls_of_a_launch = 2;
 
+// On request, what became of a step on a GPU.
+void log(Where at, const std::string& what) {
+  static const bool wanted = [] {
+    const char* value = std::getenv("SCOREGRAD_COMPILE");
+    return value && std::strcmp(value, "log") == 0;
+  }();
+  if (wanted) fmt::print(stderr, "scoregrad: the step at {}:{} is {}\n", at.file ? at.file : "?", at.line, what);
+}
+
 }  // namespace
 
-Launch::Launch(const Sequence& s, OneLaunch use, Where at) {
+Launch::Launch(const Sequence& s, OneLaunch use, Where at) : at_(at) {
+  decide(s, use);
+  if (backend_ && !obstacle_.empty()) log(at_, "replayed call by call: " + obstacle_);
+}
+
+void Launch::decide(const Sequence& s, OneLaunch use) {
   size_t calls = 0;
   for (size_t i = 0; i < s.calls.size(); ++i) {
     if (s.once[i]) continue;
@@ -43,7 +60,7 @@ Launch::Launch(const Sequence& s, OneLaunch use, Where at) {
     obstacle_ = fmt::format("{} calls do not pay for {} copies of {} bytes", calls, copies, bytes);
     return;
   }
-  if (bytes > 0) own_ = allocate(at, {bytes}, DType::boolean, cuda);
+  if (bytes > 0) own_ = allocate(at_, {bytes}, DType::boolean, cuda);
 }
 
 Launch::~Launch() { forget(); }
@@ -112,9 +129,11 @@ void Launch::take_down(const std::function<void()>& make) {
     begun = false;
     graph_ = backend_->end_graph(true);
     precision_ = matmul_precision();
+    log(at_, "one launch");
   } catch (const Error& e) {
     if (begun) backend_->end_graph(false);
     obstacle_ = e.what();
+    log(at_, "replayed call by call: " + obstacle_);
   } catch (...) {
     if (begun) backend_->end_graph(false);
     throw;

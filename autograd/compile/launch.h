@@ -44,11 +44,13 @@ class Launch {
     bool in, out;
   };
 
+  void decide(const Sequence& s, OneLaunch use);
   void find_moved(const Sequence& s);
   void copy(const Moved& m, const Storage& there, bool in) const;
   void take_down(const std::function<void()>& make);
   void forget();
 
+  Where at_;
   std::string obstacle_;
   const Backend* backend_ = nullptr;
   std::vector<Moved> moved_;
