@@ -23,12 +23,12 @@ void log(Where at, const std::string& what) {
     const char* value = std::getenv("SCOREGRAD_COMPILE");
     return value && std::strcmp(value, "log") == 0;
   }();
-  if (wanted) fmt::print(stderr, "scoregrad: the step at {}:{} is {}\n", at.file ? at.file : "?", at.line, what);
+  if (wanted) fmt::print(stderr, "scoregrad: the step that begins at {}:{} is {}\n", at.file ? at.file : "?", at.line, what);
 }
 
 }  // namespace
 
-Launch::Launch(const Sequence& s, OneLaunch use, Where at) : at_(at) {
+Launch::Launch(const Sequence& s, OneLaunch use, Where at) : at_(s.calls.empty() || !s.calls[0].at ? at : s.calls[0].at) {
   decide(s, use);
   if (backend_ && !obstacle_.empty()) log(at_, "replayed call by call: " + obstacle_);
 }

@@ -50,7 +50,7 @@ class Launch {
   void take_down(const std::function<void()>& make);
   void forget();
 
-  Where at_;
+  Where at_;  // the step's first line
   std::string obstacle_;
   const Backend* backend_ = nullptr;
   std::vector<Moved> moved_;
