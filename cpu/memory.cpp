@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -50,7 +51,13 @@ static_assert(class_of(1) == 0 && class_of(64) == 0 && class_of(65) == 1 && clas
 static_assert(class_bytes(thread_classes - 1) == 32768 && class_of(largest_request) < all_classes);
 
 /// How many free blocks of a class a thread keeps for itself.
-constexpr int thread_limit(int c) { return std::max(8, static_cast<int>((size_t{1} << 17) / class_bytes(c))); }
+constexpr auto thread_limits = [] {
+  std::array<int, thread_classes> limits{};
+  for (int c = 0; c < thread_classes; ++c)
+    limits[static_cast<size_t>(c)] = std::max(8, static_cast<int>((size_t{1} << 17) / class_bytes(c)));
+  return limits;
+}();
+constexpr int thread_limit(int c) { return thread_limits[static_cast<size_t>(c)]; }
 
 struct List {
   Block* head;

@@ -14,9 +14,14 @@ namespace {
 // Strides with which x is read at the common shape: 0 where it is repeated.
 void access(const Tensor& x, const Shape& shape, Access& a) {
   a.data = x.bytes();
-  a.dtype = x.dtype();
-  const Shape& s = x.shape();
-  const Strides& t = x.strides();
+  const Body& body = x.body();
+  a.dtype = body.dtype;
+  const Shape& s = body.shape;
+  const Strides& t = body.strides;
+  if (s == shape) {
+    a.strides = t;
+    return;
+  }
   a.strides.rank = shape.rank;
   const int shift = shape.rank - s.rank;
   for (int i = 0; i < shift; ++i) a.strides.at[i] = 0;
@@ -38,8 +43,13 @@ struct Call {
   int count;
   const Tensor* model = nullptr;  // the first operand that decides dtype and device
 
-  Call(Where line, Op op, std::initializer_list<const Operand*> list) : at(line), name(row(op).name), count(static_cast<int>(list.size())) {
-    std::copy(list.begin(), list.end(), operands);
+  Call(Where line, Op op, const Operand* a, const Operand* b = nullptr, const Operand* c = nullptr)
+      : at(line),
+        name(row(op).name),
+        operands{a, b, c},
+        count(c   ? 3
+              : b ? 2
+                  : 1) {
     const int first = row(op).form == Form::select ? 1 : 0;  // a select's mask is bool and decides nothing
     for (int i = first; i < count; ++i) {
       if (operands[i]->is_number()) continue;
@@ -195,14 +205,16 @@ Node* make_node(Op op, const Call& call, const Tensor& result) {
 Tensor finish(Op op, const Call& call) {
   Tensor y = run(op, call);
   const bool tracked = row(op).form != Form::compare && is_floating(y.dtype()) && call.tracked();
-  return recorded(call.name, call.at, y, tracked, [&] { return make_node(op, call, y); });
+  if (tracked && mode.recording) y.body().producer = Ref<Node>(make_node(op, call, y));
+  if (mode.observer) announce(call.name, call.at, y);
+  return y;
 }
 
 }  // namespace
 
-Tensor elementwise(Op op, Operand x) { return finish(op, Call(x.at, op, {&x})); }
-Tensor elementwise(Op op, Operand a, Operand b) { return finish(op, Call(a.at, op, {&a, &b})); }
-Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op, Call(mask.at, op, {&mask, &a, &b})); }
+Tensor elementwise(Op op, Operand x) { return finish(op, Call(x.at, op, &x)); }
+Tensor elementwise(Op op, Operand a, Operand b) { return finish(op, Call(a.at, op, &a, &b)); }
+Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op, Call(mask.at, op, &mask, &a, &b)); }
 
 #define SG_UNARY(name, ...) \
   Tensor name(Operand x) { return elementwise(Op::name##_, x); }

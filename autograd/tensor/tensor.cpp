@@ -9,16 +9,20 @@ void destroy(Body* b) { delete b; }
 void Tensor::throw_undefined() { throw Error({}, "this tensor is undefined: it was default-constructed and never assigned"); }
 
 Tensor allocate(Where at, const Shape& shape, DType dtype, Device device) {
-  check_shape(at, "a result", shape);  // the one place that every new shape passes: broadcasting can overflow too
   Ref<Body> body(new Body);
   body->shape = shape;
   // In place: what is copied right after it was written one by one waits for the writes.
   body->strides.rank = shape.rank;
+  constexpr int64_t most = int64_t{1} << 30;  // neither extents nor their products up to here need a closer look
   int64_t count = 1;
+  bool small = true;
   for (int i = shape.rank - 1; i >= 0; --i) {
+    const int64_t extent = shape.at[i];
     body->strides.at[i] = count;
-    count *= shape.at[i];
+    small = small && extent >= 0 && extent <= most && count <= most;
+    count = static_cast<int64_t>(static_cast<uint64_t>(count) * static_cast<uint64_t>(extent));
   }
+  if (!small) check_shape(at, "a result", shape);  // the one place that every new shape passes: broadcasting can overflow too
   body->dtype = dtype;
   body->storage = Ref<Storage>(new Storage(at, static_cast<size_t>(count) * size_of(dtype), device));
   return Tensor(std::move(body));
