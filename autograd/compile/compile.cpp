@@ -16,7 +16,7 @@ namespace {
 
 using compiled::Sequence;
 
-constexpr size_t most_layouts = 8;
+constexpr size_t most_layouts = 8, most_layouts_of_loop = 32;
 constexpr int64_t shortest_loop = 64;  // steps: in fewer, what is recorded costs more than replays save
 
 struct Switches {
@@ -105,7 +105,7 @@ struct CompiledStep::State {
                     compilations.begin() + static_cast<std::ptrdiff_t>(i) + 1);
         return *compilations[0];
       }
-    if (compilations.size() == most_layouts) {
+    if (compilations.size() == (options.lenient ? most_layouts_of_loop : most_layouts)) {
       forgotten = forgotten || compilations.back()->since > compilations.back()->compared;
       compilations.pop_back();
     }

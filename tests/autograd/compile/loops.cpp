@@ -1,4 +1,5 @@
 // A lenient step, as the library's loops have it: what it does where nothing can be replayed, and what it undoes where it replays.
+#include <cstdlib>
 #include <functional>
 
 #include "autograd/backend/machine.h"
@@ -202,6 +203,23 @@ TEST_CASE("inside another compiled step, and where the switch is off, a loop's s
   CHECK(for_loop(1000).enabled);
   CHECK_FALSE(for_loop(1000, false).enabled);
   CHECK_FALSE(for_loop(10).enabled);
+}
+
+// CTest runs these two in that environment as well.
+TEST_CASE("SCOREGRAD_COMPILE=off leaves loops eager until a program says otherwise") {
+  const char* said = std::getenv("SCOREGRAD_COMPILE");
+  const bool off = said && std::string(said) == "off";
+  CHECK(compile_by_default() == !off);
+  CHECK(for_loop(1000).enabled == !off);
+  set_compile_by_default(true);
+  CHECK(for_loop(1000).enabled);
+  set_compile_by_default(!off);
+}
+
+TEST_CASE("SCOREGRAD_COMPILE=log says on stderr which loop stays eager and why") {
+  CompiledStep step([](const Tensors& x) { return Tensors{x[0] * sum(x[0]).item()}; }, for_loop(100));
+  for (int call = 0; call < 5; ++call) step({ramp()});
+  CHECK(contains(step.refusal(), "read on the host"));
 }
 
 TEST_CASE("a compiled checkpointed step holds no more bytes at its peak than the eager one") {
