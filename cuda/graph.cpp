@@ -5,7 +5,6 @@
 #include "cuda/context.h"
 #include "cuda/memory.h"
 #include "cuda/runtime.h"
-#include "cuda/verdict.h"
 
 namespace scoregrad {
 
@@ -79,9 +78,9 @@ void destroy_graph(CallGraph* graph) noexcept { delete graph; }
 
 bool in_graph() { return current != nullptr; }
 
-unsigned long long* wrong_index(Where at, std::string before, std::string after) {
-  unsigned long long* slot = current ? current->verdicts->add(at, std::move(before), std::move(after)) : nullptr;
-  if (!slot) fail(at, "graph", std::string("there are more checks of indices in graphs than this backend has room for"));
+unsigned long long* verdict(Where at, Say say) {
+  unsigned long long* slot = current ? current->verdicts->add(at, std::move(say)) : nullptr;
+  if (!slot) fail(at, "graph", std::string("more of its calls check their numbers than this backend has room for"));
   return slot;
 }
 

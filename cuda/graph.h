@@ -1,9 +1,8 @@
 // Many calls as one launch. Between begin and end this thread's calls go to a stream of their own that captures them: other threads' calls,
 // which belong to the one stream, stay out, and nothing runs. Scratch memory taken meanwhile belongs to the graph.
 #pragma once
-#include <string>
-
 #include "autograd/backend/contract.h"
+#include "cuda/verdict.h"
 
 namespace scoregrad::on_cuda {
 
@@ -18,9 +17,9 @@ void destroy_graph(CallGraph* graph) noexcept;
 
 /// Whether this thread captures.
 bool in_graph();
-/// Where a call of the graph leaves the largest index, as an unsigned number, that is out of range, 0 for none. Whoever waits for the GPU
-/// after a launch throws Error: before, the index, after. Throws Error where there are too many such calls.
-unsigned long long* wrong_index(Where at, std::string before, std::string after);
+/// Where a call of the graph leaves what is wrong with its numbers, 0 for nothing. Whoever waits for the GPU after a launch throws Error
+/// with what say(that) returns. Throws Error where there are too many such calls.
+unsigned long long* verdict(Where at, Say say);
 /// Throws Error while this thread captures: what waits for the GPU, or reads the host's memory when it runs, is no part of a graph.
 void refuse_in_graph(const char* op);
 

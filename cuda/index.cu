@@ -35,11 +35,11 @@ void check_indices(Where at, const char* op, const View& index, const View& inde
   const Loop<1> loop = loop_of<1>(index.shape, {&index.strides}, 0);
   const dim3 grid(blocks_for(loop.extents.count, threads));
   const auto* from = static_cast<const int64_t*>(index.data);
-  const std::string before = std::string(op) + ": index ", after = " is out of range for axis " + std::to_string(axis) + " of shape " +
-                                                                   to_string(indexed.shape) + ", extent " + std::to_string(extent);
+  const auto say = [before = std::string(op) + ": index ", after = " is out of range for axis " + std::to_string(axis) + " of shape " +
+                                                                   to_string(indexed.shape) + ", extent " + std::to_string(extent)](
+                       unsigned long long k) { return before + std::to_string(static_cast<int64_t>(k)) + after; };
   if (in_graph() && extent > 0)
-    return launch(op, find_wrong, grid, dim3(threads), 0, nullptr, wrong_index(at, before, after), from, static_cast<uint64_t>(extent),
-                  loop);
+    return launch(op, find_wrong, grid, dim3(threads), 0, nullptr, verdict(at, say), from, static_cast<uint64_t>(extent), loop);
   Scratch<unsigned long long> first(1);
   check(at, op, cudaMemsetAsync(first.data(), 0xff, sizeof(unsigned long long), stream()));
   launch(op, find_wrong, grid, dim3(threads), 0, first.data(), nullptr, from, static_cast<uint64_t>(extent), loop);
@@ -49,7 +49,7 @@ void check_indices(Where at, const char* op, const View& index, const View& inde
   int64_t offset[1], value = 0;
   loop.offsets(static_cast<int64_t>(bad), offset);
   download(&value, from + offset[0], sizeof value);
-  throw Error(at, before + std::to_string(value) + after);
+  throw Error(at, say(static_cast<unsigned long long>(value)));
 }
 
 /// index [n] seen with the shape of `like`, n along `axis`.

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <limits>
-#include <vector>
 
 #include "cuda/blas.h"
+#include "cuda/graph.h"
 #include "cuda/kernels.h"
 #include "cuda/matrix_kernels.h"
 #include "cuda/memory.h"
@@ -54,19 +54,26 @@ struct Batch {
 };
 
 /// " 3 of batch [2, 2]" or nothing where there is one matrix.
-std::string place(int64_t i, const View& a) {
+std::string place(int64_t i, const Shape& matrices) {
   Shape batch;
-  for (int d = 0; d + 2 < a.shape.rank; ++d) batch.push_back(a.shape[d]);
+  for (int d = 0; d + 2 < matrices.rank; ++d) batch.push_back(matrices[d]);
   return batch.rank == 0 ? "" : fmt::format(" {} of batch {}", i, to_string(batch));
 }
 
-/// What the matrices of a batch report of themselves, read from the device; the first that is not 0 and its place, or 0.
-std::pair<int64_t, int> first_complaint(const int* infos, int64_t count) {
-  std::vector<int> host(static_cast<size_t>(count));
-  download(host.data(), infos, host.size() * sizeof(int));
-  for (int64_t i = 0; i < count; ++i)
-    if (host[static_cast<size_t>(i)] != 0) return {i, host[static_cast<size_t>(i)]};
-  return {0, 0};
+/// Throws Error with what say(i, info) returns for the first matrix i whose info is not 0, which waits for the GPU; in a graph whoever
+/// waits next does so.
+template <class Text>
+void judge(Where at, const char* op, const int* infos, int64_t count, Text say) {
+  const auto text = [say](unsigned long long v) {
+    return say(int64_t{0x7fffffff} - static_cast<int64_t>(v >> 32), static_cast<int>(v & 0xffffffff));
+  };
+  if (in_graph()) return find_complaint(infos, verdict(at, text), count);
+  Scratch<unsigned long long> worst(1);
+  check(at, op, cudaMemsetAsync(worst.data(), 0, sizeof(unsigned long long), stream()));
+  find_complaint(infos, worst.data(), count);
+  unsigned long long v = 0;
+  download(&v, worst.data(), sizeof v);
+  if (v != 0) throw Error(at, text(v));
 }
 
 template <class T>
@@ -118,7 +125,9 @@ void cholesky(Where at, const View& out, const View& in) {
     using F = Functions<T>;
     T* a = static_cast<T*>(out.data);
     Scratch<int> infos(batch.count);
-    {
+    if (batch.n <= small_matrix) {
+      factor_small(a, infos.data(), batch.n, batch.count);
+    } else {
       const Libraries use;
       if (batch.together()) {
         Pointers<T> matrices(a, batch.size(), batch.count);
@@ -135,11 +144,11 @@ void cholesky(Where at, const View& out, const View& in) {
                          infos.data() + i));
       }
     }
-    clear_above_diagonal(a, batch.n, batch.count);
-    const auto [i, info] = first_complaint(infos.data(), batch.count);
-    if (info != 0)
-      throw Error(at, fmt::format("cholesky: matrix{} of shape {} is not positive definite, its leading minor of order {} is not",
-                                  place(i, in), to_string(in.shape), info));
+    if (batch.n > small_matrix) clear_above_diagonal(a, batch.n, batch.count);
+    judge(at, "cholesky", infos.data(), batch.count, [shape = in.shape](int64_t i, int info) {
+      return fmt::format("cholesky: matrix{} of shape {} is not positive definite, its leading minor of order {} is not", place(i, shape),
+                         to_string(shape), info);
+    });
   });
 }
 
@@ -159,8 +168,9 @@ void solve(Where at, const View& out, const View& a, const View& b) {
       const Libraries use;
       factor_lu(at, "solve", use, batch, factors.data(), pivots.data(), infos.data());
     }
-    const auto [i, info] = first_complaint(infos.data(), batch.count);
-    if (info != 0) throw Error(at, fmt::format("solve: matrix{} of shape {} is singular", place(i, a), to_string(a.shape)));
+    judge(at, "solve", infos.data(), batch.count, [shape = a.shape](int64_t i, int) {
+      return fmt::format("solve: matrix{} of shape {} is singular", place(i, shape), to_string(shape));
+    });
     {
       const Libraries use;
       if (batch.together()) {
@@ -191,10 +201,9 @@ void triangular_solve(Where at, const View& out, const View& a, const View& b, T
     T *matrix = static_cast<T*>(a.data), *sides = static_cast<T*>(out.data);
     Scratch<int> zeros(batch.count);
     find_zero_diagonal(static_cast<const T*>(matrix), zeros.data(), batch.n, batch.count);
-    const auto [i, info] = first_complaint(zeros.data(), batch.count);
-    if (info != 0)
-      throw Error(
-          at, fmt::format("triangular_solve: matrix{} of shape {} is singular, its diagonal has a zero", place(i, a), to_string(a.shape)));
+    judge(at, "triangular_solve", zeros.data(), batch.count, [shape = a.shape](int64_t i, int) {
+      return fmt::format("triangular_solve: matrix{} of shape {} is singular, its diagonal has a zero", place(i, shape), to_string(shape));
+    });
     copy(out, b);
     const cublasFillMode_t fill_mode = triangle == Triangle::lower ? CUBLAS_FILL_MODE_UPPER : CUBLAS_FILL_MODE_LOWER;
     const cublasOperation_t op = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -241,14 +250,13 @@ void symeig(Where at, const View& values, const View& vectors, const View& in) {
     Scratch<T> rows(batch.count * batch.size());
     Scratch<int> infos(batch.count);
     const View packed{rows.data(), in.dtype, in.shape, contiguous_strides(in.shape)};
-    const auto refuse = [&](std::pair<int64_t, int> found) {
-      if (found.second != 0)
-        throw Error(at, fmt::format("symeig: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
-                                    place(found.first, in), to_string(in.shape), found.second));
+    const auto say = [shape = in.shape](int64_t i, int info) {
+      return fmt::format("symeig: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
+                         place(i, shape), to_string(shape), info);
     };
     copy(packed, in);
     find_not_finite(static_cast<const T*>(rows.data()), infos.data(), batch.n, batch.count);
-    refuse(first_complaint(infos.data(), batch.count));
+    judge(at, "symeig", infos.data(), batch.count, say);
     T* w = static_cast<T*>(values.data);
     {
       const Libraries use;
@@ -261,7 +269,7 @@ void symeig(Where at, const View& values, const View& vectors, const View& in) {
               F::syevd(use.solver(), CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, batch.n, rows.data() + i * batch.size(), batch.n,
                        w + i * batch.n, workspace.data(), length, infos.data() + i));
     }
-    refuse(first_complaint(infos.data(), batch.count));
+    judge(at, "symeig", infos.data(), batch.count, say);
     make_largest_positive(rows.data(), batch.n, batch.count * batch.n);
     copy(vectors, turned(in, rows.data()));
   });

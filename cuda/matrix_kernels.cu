@@ -38,6 +38,45 @@ __global__ void clear_above(T* a, int64_t n, int64_t total) {
     if (e % n > e / n % n) a[e] = T(0);
 }
 
+// A block of 32 threads a matrix, a thread a row: column by column in shared memory, each element minus its inner products in order.
+template <class T>
+__global__ void factor_columns(T* a, int* infos, int n, int64_t count) {
+  __shared__ T m[small_matrix][small_matrix + 1];
+  const int row = static_cast<int>(threadIdx.x);
+  for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
+    T* matrix = a + i * n * n;
+    for (int e = row; e < n * n; e += small_matrix) m[e / n][e % n] = matrix[e];
+    __syncthreads();
+    int info = 0;
+    for (int j = 0; j < n && info == 0; ++j) {
+      T rest = T(0);
+      if (row >= j && row < n) {
+        rest = m[row][j];
+        for (int k = 0; k < j; ++k) rest -= m[row][k] * m[j][k];
+      }
+      __syncthreads();
+      if (row == j) m[j][j] = rest;
+      __syncthreads();
+      const T pivot = m[j][j];
+      __syncthreads();
+      if (!(pivot > T(0))) info = j + 1;
+      if (row >= j && row < n) m[row][j] = row == j ? ::sqrt(pivot) : rest / ::sqrt(pivot);
+      __syncthreads();
+    }
+    const T wrong = T(0) / (info == 0 ? T(1) : T(0));
+    for (int e = row; e < n * n; e += small_matrix) matrix[e] = info != 0 ? wrong : e % n > e / n ? T(0) : m[e / n][e % n];
+    if (row == 0) infos[i] = info;
+    __syncthreads();
+  }
+}
+
+__global__ void note_complaint(const int* infos, unsigned long long* worst, int64_t count) {
+  for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < count; i += int64_t{gridDim.x} * threads)
+    if (infos[i] != 0)
+      atomicMax(worst, (0x7fffffffull - static_cast<unsigned long long>(i)) << 32 |
+                           static_cast<unsigned long long>(static_cast<unsigned>(infos[i])));
+}
+
 template <class T>
 __global__ void find_zero(const T* a, int* first, int64_t n, int64_t count) {
   const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
@@ -115,6 +154,13 @@ void clear_above_diagonal(T* a, int64_t n, int64_t count) {
   launch("clear_above_diagonal", clear_above<T>, blocks_for(count * n * n, threads), threads, 0, a, n, count * n * n);
 }
 template <class T>
+void factor_small(T* a, int* infos, int64_t n, int64_t count) {
+  launch("cholesky", factor_columns<T>, blocks_for(count, 1), small_matrix, 0, a, infos, static_cast<int>(n), count);
+}
+void find_complaint(const int* infos, unsigned long long* worst, int64_t count) {
+  launch("find_complaint", note_complaint, blocks_for(count, threads), threads, 0, infos, worst, count);
+}
+template <class T>
 void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count) {
   launch("find_zero_diagonal", find_zero<T>, blocks_for(count, threads, most_blocks), threads, 0, a, first, n, count);
 }
@@ -137,6 +183,8 @@ void point_at(T** pointers, T* base, int64_t stride, int64_t count) {
 
 template void clear_above_diagonal(float*, int64_t, int64_t);
 template void clear_above_diagonal(double*, int64_t, int64_t);
+template void factor_small(float*, int*, int64_t, int64_t);
+template void factor_small(double*, int*, int64_t, int64_t);
 template void find_zero_diagonal(const float*, int*, int64_t, int64_t);
 template void find_zero_diagonal(const double*, int*, int64_t, int64_t);
 template void logabsdet_of_factors(const float*, const int*, float*, float*, int64_t, int64_t);

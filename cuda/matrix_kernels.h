@@ -10,6 +10,13 @@ void integer_products(const View& out, const View& a, const View& b);
 /// Zeros above the diagonals.
 template <class T>
 void clear_above_diagonal(T* a, int64_t n, int64_t count);
+/// Cholesky factors in place of matrices of at most small_matrix rows, zeros above the diagonal; infos as LAPACK's potrf has them, and NaN
+/// for what is not positive definite.
+constexpr int small_matrix = 32;
+template <class T>
+void factor_small(T* a, int* infos, int64_t n, int64_t count);
+/// *worst, which holds 0, becomes (2^31 - 1 - i) 2^32 + infos[i] for the first i with an info that is not 0.
+void find_complaint(const int* infos, unsigned long long* worst, int64_t count);
 /// first[i] = 1 + the place of the first zero on matrix i's diagonal, or 0.
 template <class T>
 void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count);

@@ -7,7 +7,6 @@
 #include "cuda/graph.h"
 #include "cuda/memory.h"
 #include "cuda/runtime.h"
-#include "cuda/verdict.h"
 
 namespace scoregrad::on_cuda {
 

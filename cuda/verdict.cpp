@@ -48,11 +48,11 @@ Verdicts::~Verdicts() {
   for (const Check& c : checks_) s.free.push_back(c.slot);
 }
 
-unsigned long long* Verdicts::add(Where at, std::string before, std::string after) {
+unsigned long long* Verdicts::add(Where at, Say say) {
   Slots& s = slots();
   const std::lock_guard lock(s.mutex);
   if (s.free.empty()) return nullptr;
-  checks_.push_back({s.free.back(), at, std::move(before), std::move(after)});
+  checks_.push_back({s.free.back(), at, std::move(say)});
   s.free.pop_back();
   return s.device + checks_.back().slot;
 }
@@ -90,11 +90,11 @@ void raise_verdicts(int64_t waited) {
       continue;
     }
     for (const Verdicts::Check& c : v->checks_) {
-      const Slot worst = s.host[c.slot];
-      if (worst == 0) continue;
+      const Slot verdict = s.host[c.slot];
+      if (verdict == 0) continue;
       s.host[c.slot] = 0;
       check(c.at, "graph", cudaMemsetAsync(s.device + c.slot, 0, sizeof(Slot), stream()));
-      throw Error(c.at, c.before + std::to_string(static_cast<int64_t>(worst)) + c.after);
+      throw Error(c.at, c.say(verdict));
     }
     told.push_back(v);
     s.pending.erase(s.pending.begin() + static_cast<std::ptrdiff_t>(i));

@@ -1,6 +1,7 @@
-// What is wrong with the indices of calls in a graph: these cannot wait to be told. A call leaves the worst index in a slot on the GPU, the
-// graph's end copies the slots to the host, and whoever waits for the GPU next throws the Error that the call would have thrown.
+// What is wrong with the numbers that calls in a graph were given: these cannot wait to be told. A call leaves its verdict in a slot on the
+// GPU, the graph's end copies the slots to the host, and whoever waits for the GPU next throws the Error that the call would have thrown.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "autograd/backend/where.h"
 
 namespace scoregrad::on_cuda {
+
+/// The message of a verdict that is not 0.
+using Say = std::function<std::string(unsigned long long)>;
 
 /// The slots of one graph.
 class Verdicts {
@@ -19,9 +23,8 @@ class Verdicts {
 
   /// Makes the slots, which takes memory; before a capture.
   static void prepare();
-  /// A slot that holds 0 until a call finds wrong indices, then the largest of them as an unsigned number; null if none is left. The Error
-  /// says before, the index and after.
-  unsigned long long* add(Where at, std::string before, std::string after);
+  /// A slot that holds 0 until a call finds something wrong; null if none is left.
+  unsigned long long* add(Where at, Say say);
   /// Enqueues the copy to the host.
   void fetch() const;
 
@@ -31,7 +34,7 @@ class Verdicts {
   struct Check {
     size_t slot;
     Where at;
-    std::string before, after;
+    Say say;
   };
   std::vector<Check> checks_;
   int64_t launch_ = 0;  // the last one

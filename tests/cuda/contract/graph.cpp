@@ -108,7 +108,8 @@ TEST_CASE("what waits for the GPU is refused in a graph, by name, and the device
   if (!gpu()) return;
   const Backend& b = *gpu();
   Dice dice(7);
-  const Twin a(dice, float64, {3, 3}, Layout::contiguous), out(dice, float64, {3, 3}, Layout::contiguous);
+  const Twin a(dice, float64, {3, 3}, Layout::contiguous), out(dice, float64, {3, 3}, Layout::contiguous),
+      values(dice, float64, {3}, Layout::contiguous);
   const auto refusal = [&](auto&& f) {
     std::string message;
     CHECK(taken_down(f, &message) == nullptr);
@@ -121,8 +122,8 @@ TEST_CASE("what waits for the GPU is refused in a graph, by name, and the device
   CHECK(refusal([](const Backend& on) { on.synchronise(); }).find("synchronise") != std::string::npos);
   CHECK(refusal([](const Backend& on) { on.begin_graph(); }).find("already") != std::string::npos);
   CHECK(refusal([&](const Backend& on) {
-          on.cholesky(Where::here(), out.on(Side::device), a.on(Side::device));
-        }).find("cholesky [3, 3] -> [3, 3]") != std::string::npos);
+          on.symeig(Where::here(), values.on(Side::device), out.on(Side::device), a.on(Side::device));
+        }).find("symeig [3, 3]") != std::string::npos);
   CHECK_THROWS_AS(b.end_graph(true), Error);
   CHECK(a.difference() == "");
   on_both([&](const Backend& on, Side s) { on.copy(out.on(s), a.on(s)); });
