@@ -176,9 +176,9 @@ TEST_CASE("an argument that the step writes is written, and one that is its stat
 TEST_CASE("part of a large tensor is copied in as that part") {
   const Tensor data = normal({100000, 2}, Key(4));
   CompiledStep step([](const Tensors& xs) { return Tensors{flip(xs[0], {0}) * 2 + 1}; }, {.launch = OneLaunch::always});
-  const Tensor rows = slice(data, {{500, 508}});
-  const Tensor want = flip(rows, {0}) * 2 + 1;
-  for (int i = 0; i < 6; ++i) REQUIRE(same_bits(step({rows})[0], want));
+  const Tensor part = slice(data, {{500, 508}});
+  const Tensor want = flip(part, {0}) * 2 + 1;
+  for (int i = 0; i < 6; ++i) REQUIRE(same_bits(step({part})[0], want));
   if (on_gpu()) CHECK(step.held_bytes() < 1024);
 }
 

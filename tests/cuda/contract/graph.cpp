@@ -152,7 +152,7 @@ TEST_CASE("a wrong index in a graph reads 0, adds nothing, and is named by whoev
   if (!gpu()) return;
   const Backend& b = *gpu();
   Dice dice(9);
-  const Twin in(dice, float32, {6, 3}), rows(dice, float32, {4, 3}), sums(dice, float32, {6, 3}), column(dice, float64, {100}),
+  const Twin in(dice, float32, {6, 3}), taken(dice, float32, {4, 3}), sums(dice, float32, {6, 3}), column(dice, float64, {100}),
       long_sums(dice, float64, {6});
   Twin index(dice, int64, {4}), long_index(dice, int64, {100});
   const auto set = [](Twin& t, std::initializer_list<int64_t> values) {
@@ -161,12 +161,12 @@ TEST_CASE("a wrong index in a graph reads 0, adds nothing, and is named by whoev
   };
   const Where at = Where::here();
   const auto calls = [&](const Backend& on, Side s) {
-    on.index_select(at, rows.on(s), in.on(s), index.on(s), 0);
-    on.index_add(at, sums.on(s), index.on(s), rows.on(s), 0);
+    on.index_select(at, taken.on(s), in.on(s), index.on(s), 0);
+    on.index_add(at, sums.on(s), index.on(s), taken.on(s), 0);
     on.index_add(at, long_sums.on(s), long_index.on(s), column.on(s), 0);
   };
   const auto agree = [&] {
-    for (const Twin* t : {&rows, &sums, &long_sums}) CHECK(t->difference() == "");
+    for (const Twin* t : {&taken, &sums, &long_sums}) CHECK(t->difference() == "");
   };
   set(index, {5, 0, 2, 2});
   set(long_index, {1, 5, 0, 1, 3});
