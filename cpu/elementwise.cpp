@@ -315,12 +315,18 @@ bool run_small(const Program& p, const Shape& shape, int64_t n, const Access* in
 }
 
 // One instruction on operands that all lie straight on: what most calls on a few elements are.
-bool run_at_once(const Program& p, const Shape& shape, int64_t n, const Access* inputs, const Access* outputs) {
+bool run_at_once(const Program& p, const Shape& shape, const Access* inputs, const Access* outputs) {
   constexpr int64_t most = 4096;
-  if (p.length != 1 || p.outputs != 1 || p.immediate_count != 0 || n > most || p.results[0] != p.inputs) return false;
-  if (!is_contiguous(shape, outputs[0].strides)) return false;
-  for (int k = 0; k < p.inputs; ++k)
-    if (inputs[k].strides != outputs[0].strides) return false;
+  if (p.length != 1 || p.outputs != 1 || p.immediate_count != 0 || p.results[0] != p.inputs) return false;
+  const Strides& out = outputs[0].strides;
+  int64_t n = 1;
+  bool straight = true;
+  for (int d = shape.rank - 1; d >= 0; --d) {
+    straight = straight && (out.at[d] == n || shape.at[d] == 1);
+    for (int k = 0; k < p.inputs; ++k) straight = straight && inputs[k].strides.at[d] == out.at[d];
+    n *= shape.at[d];
+  }
+  if (!straight || n > most) return false;
   const Instr& i = p.code[0];
   const int last = p.inputs - 1;  // operands beyond the op's arity are not read
   block_loops(p.dtype)[static_cast<int>(i.op)](outputs[0].data, inputs[i.a].data, inputs[std::min<int>(i.b, last)].data,
@@ -331,8 +337,9 @@ bool run_at_once(const Program& p, const Shape& shape, int64_t n, const Access* 
 }  // namespace
 
 void elementwise(const Program& program, const Shape& shape, const Access* inputs, const Access* outputs) {
+  if (run_at_once(program, shape, inputs, outputs)) return;
   const int64_t n = numel(shape);
-  if (n == 0 || run_at_once(program, shape, n, inputs, outputs) || run_small(program, shape, n, inputs, outputs)) return;
+  if (n == 0 || run_small(program, shape, n, inputs, outputs)) return;
   Interpreter(program, shape, inputs, outputs).run();
 }
 

@@ -53,11 +53,14 @@ struct Call {
     const int first = row(op).form == Form::select ? 1 : 0;  // a select's mask is bool and decides nothing
     for (int i = first; i < count; ++i) {
       if (operands[i]->is_number()) continue;
-      const Tensor& x = defined(operands[i]->tensor(), name, at);
-      if (!model)
+      const Tensor& x = operands[i]->tensor();
+      if (!x.defined()) defined(x, name, at);
+      if (!model) {
         model = &x;
-      else if (x.dtype() != model->dtype() || x.device() != model->device())
-        refuse_mix(at, name, *model, x);
+        continue;
+      }
+      const Body &body = x.body(), &first_body = model->body();
+      if (body.dtype != first_body.dtype || body.storage->device != first_body.storage->device) refuse_mix(at, name, *model, x);
     }
     if (!model) throw Error(at, fmt::format("{}: at least one operand must be a tensor", name));
     if (first == 1) {
@@ -81,7 +84,23 @@ struct Call {
   }
 };
 
+// One or two tensors of the result's shape: what most calls are.
+Tensor run_alike(Op op, const Call& call) {
+  const Body &a = call.operands[0]->tensor().body(), &b = call.operands[call.count - 1]->tensor().body();
+  Tensor y = allocate(call.at, a.shape, row(op).form == Form::compare ? DType::boolean : a.dtype, a.storage->device);
+  const auto result = static_cast<uint16_t>(call.count);
+  const Access inputs[2] = {{call.operands[0]->tensor().bytes(), a.dtype, a.strides},
+                            {call.operands[call.count - 1]->tensor().bytes(), b.dtype, b.strides}};
+  const Instr code{op, result, 0, static_cast<uint16_t>(call.count - 1), 0};
+  const Access output{y.bytes(), y.dtype(), y.strides()};
+  y.backend().elementwise({a.dtype, call.count, 0, nullptr, 1, &code, 1, &result}, a.shape, inputs, &output);
+  return y;
+}
+
 Tensor run(Op op, const Call& call) {
+  if (call.count < 3 && !call.operands[0]->is_number() && !call.operands[call.count - 1]->is_number() &&
+      call.operands[0]->tensor().shape() == call.operands[call.count - 1]->tensor().shape())
+    return run_alike(op, call);
   const Shape shape = call.shape();
   const DType dtype = call.model->dtype();
   Tensor y = allocate(call.at, shape, row(op).form == Form::compare ? DType::boolean : dtype, call.model->device());
