@@ -341,8 +341,11 @@ MemoryUse memory() {
 
 void reset_peak() {
   const std::lock_guard lock(common.mutex);
-  for (ThreadLists* t = common.threads; t; t = t->after) t->high.set(t->live.get());
   int64_t live = common.live.load(std::memory_order_relaxed);
+  for (ThreadLists* t = common.threads; t; t = t->after) {
+    t->high.set(t->live.get());
+    live += t->live.get();  // below zero where a thread has returned more than it took
+  }
   common.peak.store(live, std::memory_order_relaxed);
 }
 

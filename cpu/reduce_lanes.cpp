@@ -129,7 +129,7 @@ T reduce_run(const T* x, int64_t n) {
   return plain_run<C>(x, n);
 }
 
-#if SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2
+#if !SCOREGRAD_PLAIN_LANES && (SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2)
 
 /// Rows of n <= 64 elements, more than half a register of them. A lane beyond n does not take part.
 template <class C, int registers, class T>
@@ -192,7 +192,7 @@ void reduce_turned(const T* x, int64_t n, int64_t within, int64_t step, int64_t 
 
 template <class C, class T>
 void reduce_rows(const T* x, int64_t n, int64_t within, int64_t step, int64_t count, T* out, int64_t out_step) {
-#if SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2
+#if !SCOREGRAD_PLAIN_LANES && (SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2)
   if constexpr (std::is_floating_point_v<T>)
     if (constexpr int width = Registers<T>::width; within == 1 && n > width / 2)
       return (n <= width       ? register_rows<C, 1, T>

@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace scoregrad::on_cpu::HWY_NAMESPACE {
 
 // Where a load under a mask leaves alone what lies behind an operand, and lanes can be put into any order.
-#if SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2
+#if !SCOREGRAD_PLAIN_LANES && (SCOREGRAD_AVX512 || HWY_TARGET == HWY_AVX2)
 constexpr int register_width = HWY_LANES(float);
 int64_t gather_registers(const ShortRows& r, const void* from, int64_t start, int64_t n, void* to) {
   const hn::ScalableTag<float> d;
