@@ -16,7 +16,9 @@ namespace {
 
 constexpr double piece_flops = 8e6;  // about 60 us of float32 on one core: what is worth handing to another
 constexpr double flops_per_ns = 100;
-constexpr int64_t least_tile = 64, inner_piece = 4096;
+// A library packs both operands of each tile. Measured (1024^3, oneDNN): a tile of m rows and n columns costs about 26 / m + 26 / n more
+// than the product itself, so that 64 x 256 runs at 110 GFLOP/s where 256 x 512 runs at 149.
+constexpr int64_t good_tile = 256, least_inner = 1024, enough_tiles = 8, most_tiles = 64;
 
 int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 int64_t divide_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
@@ -29,15 +31,14 @@ struct Tiling {
   Tiling(int64_t M, int64_t N, int64_t K) : m(M), n(N), k(K), rows(1), columns(1), inner(1) {
     const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
     if (flops < 2 * piece_flops) return;
-    const int64_t pieces = static_cast<int64_t>(std::min(64.0, flops / piece_flops));
-    m = std::max(least_tile, round_up(divide_up(M, pieces), 16));
+    const int64_t pieces = static_cast<int64_t>(std::min<double>(most_tiles, flops / piece_flops));
+    m = round_up(divide_up(M, std::clamp(M / good_tile, int64_t{1}, pieces)), 16);
     rows = divide_up(M, m);
-    n = std::max(least_tile, round_up(divide_up(N, divide_up(pieces, rows)), 16));
+    const auto wanted = [&] { return divide_up(std::min(enough_tiles, pieces), rows * columns); };
+    n = round_up(divide_up(N, std::clamp(N / good_tile, int64_t{1}, wanted())), 16);
     columns = divide_up(N, n);
-    if (rows * columns < 8 && K >= 2 * inner_piece) {
-      k = std::max(inner_piece, round_up(divide_up(K, 16), 64));
-      inner = divide_up(K, k);
-    }
+    k = round_up(divide_up(K, std::clamp(K / least_inner, int64_t{1}, wanted())), 64);
+    inner = divide_up(K, k);
   }
 };
 

@@ -80,8 +80,9 @@ Sequence passed(Sequence s, Pass stage) {
   if (stage == Pass::merged) return s;
   s = compiled::fold(std::move(s));
   if (stage == Pass::folded) return s;
-  s = compiled::fuse(std::move(s));
-  s = compiled::absorb(compiled::fold(compiled::drop(std::move(s))));
+  // Twice, because what one group of calls shares with another shows when both are programs.
+  for (int round = 0; round < 2; ++round) s = compiled::fold(compiled::drop(compiled::fuse(std::move(s))));
+  s = compiled::absorb(compiled::drop(compiled::recompute(std::move(s))));
   if (stage == Pass::fused) return s;
   return compiled::plan(std::move(s));
 }

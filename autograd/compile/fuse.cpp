@@ -3,29 +3,15 @@
 #include <algorithm>
 
 #include "autograd/compile/passes.h"
+#include "autograd/compile/program_builder.h"
 
 namespace scoregrad::compiled {
 namespace {
 
-constexpr size_t most_instructions = 96, most_loads = 16;
-
-// Extents of one decide nothing: they are left out, so that [64, 1, 2] and [64, 2] meet.
-Place squeezed(const Place& p) {
-  Place q = p;
-  q.shape = {}, q.strides = {};
-  for (int i = 0; i < p.shape.rank; ++i) {
-    if (p.shape[i] == 1) continue;
-    q.shape.push_back(p.shape[i]);
-    q.strides.push_back(p.strides[i]);
-  }
-  return q;
-}
-
-// A copy within one element type is a program of no instruction.
-bool is_elementwise(const Call& c) {
-  return c.entry == Entry::elementwise || (c.entry == Entry::copy && c.in[0].dtype == c.out[0].dtype && c.in[0].buffer >= 0);
-}
-DType arithmetic(const Call& c) { return c.entry == Entry::copy ? c.in[0].dtype : c.dtype; }
+// Shapes below this many elements are bound by the calls, not by memory: they share a program whether or not they share operands.
+constexpr int64_t few_elements = 4096;
+// What is hardly more than a number: a rate, a counter.
+constexpr int64_t hardly_any = 16;
 
 struct Group {
   std::vector<size_t> members = {};
@@ -43,6 +29,42 @@ struct AccessNote {
   Place place;
   bool write;
 };
+
+// The smallest calls stand right after what they wait for: a rate between two passes over a large array would keep these apart.
+Sequence hoisted(Sequence s) {
+  std::vector<size_t> key(s.calls.size()), order(s.calls.size());
+  std::vector<size_t> written(s.buffers.size()),
+      touched(s.buffers.size());  // by buffer: the largest key of its writers, of all that use it
+  for (size_t i = 0; i < s.calls.size(); ++i) {
+    const Call& c = s.calls[i];
+    key[i] = c.out.empty() || numel(c.out[0].shape) > hardly_any ? i : 0;
+    for (const Place& p : c.in)
+      if (p.buffer >= 0) key[i] = std::max(key[i], written[static_cast<size_t>(p.buffer)]);
+    for (const Place& p : c.out)
+      if (p.buffer >= 0) key[i] = std::max(key[i], touched[static_cast<size_t>(p.buffer)]);
+    for (const Place& p : c.in)
+      if (p.buffer >= 0) touched[static_cast<size_t>(p.buffer)] = std::max(touched[static_cast<size_t>(p.buffer)], key[i]);
+    for (const Place& p : c.out)
+      if (p.buffer >= 0) touched[static_cast<size_t>(p.buffer)] = written[static_cast<size_t>(p.buffer)] = key[i];
+    order[i] = i;
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key[a] < key[b]; });
+  Sequence out = s;
+  for (size_t i = 0; i < order.size(); ++i) out.calls[i] = s.calls[order[i]], out.once[i] = s.once[order[i]];
+  return out;
+}
+
+bool has(const std::vector<Place>& places, const Place& p) { return std::find(places.begin(), places.end(), p) != places.end(); }
+
+// The call and the group touch the same elements of some array, so that together they touch memory less often.
+bool meets(const Group& g, const Call& c) {
+  const auto shared = [&](const Place& p) {
+    const Place q = squeezed(p);
+    const bool repeats = std::any_of(q.strides.begin(), q.strides.end(), [](int64_t s) { return s == 0; });
+    return !repeats && (has(g.loads, q) || has(g.stores, q));
+  };
+  return std::any_of(c.in.begin(), c.in.end(), shared) || std::any_of(c.out.begin(), c.out.end(), shared);
+}
 
 std::vector<Group> deal(const Sequence& s) {
   std::vector<Group> groups;
@@ -72,7 +94,7 @@ std::vector<Group> deal(const Sequence& s) {
     int home = -1;
     if (open)
       for (int g = first; g < static_cast<int>(groups.size()) && home < 0; ++g)
-        if (fits(groups[static_cast<size_t>(g)])) home = g;
+        if (fits(groups[static_cast<size_t>(g)]) && (numel(shape) <= few_elements || meets(groups[static_cast<size_t>(g)], c))) home = g;
     if (home < 0) {
       home = static_cast<int>(groups.size());
       groups.push_back({.open = open, .once = once, .shape = shape, .dtype = dtype, .backend = c.backend});
@@ -84,8 +106,7 @@ std::vector<Group> deal(const Sequence& s) {
       if (p.buffer < 0) return;
       const Place q = squeezed(p);
       notes[static_cast<size_t>(p.buffer)].push_back({home, q, write});
-      const auto has = [&](const std::vector<Place>& list) { return std::find(list.begin(), list.end(), q) != list.end(); };
-      if (write ? !has(g.stores) : !has(g.stores) && !has(g.loads)) (write ? g.stores : g.loads).push_back(q);
+      if (write ? !has(g.stores, q) : !has(g.stores, q) && !has(g.loads, q)) (write ? g.stores : g.loads).push_back(q);
     };
     for (const Place& p : c.in) join(p, false);
     for (const Place& p : c.out) join(p, true);
@@ -93,147 +114,12 @@ std::vector<Group> deal(const Sequence& s) {
   return groups;
 }
 
-// Builds the program of a group. Registers are numbered by kind first and put in a Program's order at the end.
-class Fused {
- public:
-  explicit Fused(const std::vector<const Call*>& filled) : filled_(filled) {}
-
-  void add(const Call& c) {
-    std::vector<int> local;  // the call's registers as ours
-    for (const Place& p : c.in) local.push_back(load(squeezed(p)));
-    if (c.entry == Entry::copy) {
-      store(squeezed(c.out[0]), local[0]);
-      return;
-    }
-    for (const Immediate& v : c.immediates) local.push_back(immediate(v));
-    for (const Instr& i : c.code) {
-      const auto at = [&](uint16_t r) { return r < local.size() ? local[r] : local[0]; };
-      code_.push_back({i.op, at(i.a), at(i.b), at(i.c), arity(row(i.op).form)});
-      local.push_back(instruction_base + static_cast<int>(code_.size()) - 1);
-    }
-    for (size_t k = 0; k < c.out.size(); ++k) store(squeezed(c.out[k]), local[c.results[k]]);
-  }
-
-  // `needed(place)` says whether a result must be stored.
-  template <class Needed>
-  Call finish(const Call& model, DType dtype, Needed needed) {
-    Call c{.entry = Entry::elementwise, .backend = model.backend, .at = model.at};
-    c.dtype = dtype;
-    std::vector<std::pair<Place, int>> stores;
-    for (const auto& [p, r] : stores_)
-      if (needed(p)) stores.emplace_back(p, r);
-    prune(stores);
-    for (const Place& p : loads_) c.in.push_back(p);
-    c.immediates = immediates_;
-    const auto number = [&](int r) -> uint16_t {
-      const auto loads = static_cast<int>(loads_.size()), constants = static_cast<int>(immediates_.size());
-      if (r >= instruction_base) return static_cast<uint16_t>(loads + constants + r - instruction_base);
-      if (r >= immediate_base) return static_cast<uint16_t>(loads + r - immediate_base);
-      return static_cast<uint16_t>(r);
-    };
-    for (size_t k = 0; k < code_.size(); ++k)
-      c.code.push_back(
-          {code_[k].op, number(instruction_base + static_cast<int>(k)), number(code_[k].a), number(code_[k].b), number(code_[k].c)});
-    for (const auto& [p, r] : stores) {
-      c.out.push_back(p);
-      c.results.push_back(number(r));
-    }
-    return c;
-  }
-
- private:
-  static constexpr int immediate_base = 1 << 16, instruction_base = 1 << 17;
-  struct Symbolic {
-    Op op;
-    int a, b, c, arity;
-  };
-
-  int load(const Place& p) {
-    for (size_t k = stores_.size(); k-- > 0;)
-      if (stores_[k].first == p) return stores_[k].second;
-    if (p.buffer >= 0 && filled_[static_cast<size_t>(p.buffer)] && p.dtype != DType::boolean)
-      return immediate(filled_[static_cast<size_t>(p.buffer)]->immediates[0]);
-    for (size_t k = 0; k < loads_.size(); ++k)
-      if (loads_[k] == p) return static_cast<int>(k);
-    loads_.push_back(p);
-    return static_cast<int>(loads_.size()) - 1;
-  }
-  int immediate(Immediate v) {
-    for (size_t k = 0; k < immediates_.size(); ++k)
-      if (std::equal(reinterpret_cast<const char*>(&v), reinterpret_cast<const char*>(&v + 1),
-                     reinterpret_cast<const char*>(&immediates_[k])))
-        return immediate_base + static_cast<int>(k);
-    immediates_.push_back(v);
-    return immediate_base + static_cast<int>(immediates_.size()) - 1;
-  }
-  void store(const Place& p, int r) {
-    for (auto& [place, last] : stores_)
-      if (place == p) {
-        last = r;
-        return;
-      }
-    stores_.emplace_back(p, r);
-  }
-
-  // Leaves out what no stored result depends on.
-  void prune(std::vector<std::pair<Place, int>>& stores) {
-    std::vector<char> used(code_.size()), loaded(loads_.size()), held(immediates_.size());
-    const auto mark = [&](int r) {
-      if (r >= instruction_base)
-        used[static_cast<size_t>(r - instruction_base)] = 1;
-      else if (r >= immediate_base)
-        held[static_cast<size_t>(r - immediate_base)] = 1;
-      else
-        loaded[static_cast<size_t>(r)] = 1;
-    };
-    for (const auto& [p, r] : stores) mark(r);
-    for (size_t k = code_.size(); k-- > 0;) {
-      if (!used[k]) continue;
-      mark(code_[k].a);
-      if (code_[k].arity > 1) mark(code_[k].b);
-      if (code_[k].arity > 2) mark(code_[k].c);
-    }
-    const auto compress = [](auto& list, const std::vector<char>& keep, int base) {
-      std::vector<int> where(list.size());
-      size_t n = 0;
-      for (size_t k = 0; k < list.size(); ++k) {
-        where[k] = base + static_cast<int>(n);
-        if (keep[k]) list[n++] = list[k];
-      }
-      list.resize(n);
-      return where;
-    };
-    for (size_t k = 0; k < code_.size(); ++k) {  // an operand that the op does not have names one that it has
-      if (code_[k].arity < 2) code_[k].b = code_[k].a;
-      if (code_[k].arity < 3) code_[k].c = code_[k].a;
-    }
-    const std::vector<int> l = compress(loads_, loaded, 0), v = compress(immediates_, held, immediate_base),
-                           o = compress(code_, used, instruction_base);
-    const auto moved = [&](int r) {
-      return r >= instruction_base ? o[static_cast<size_t>(r - instruction_base)]
-             : r >= immediate_base ? v[static_cast<size_t>(r - immediate_base)]
-                                   : l[static_cast<size_t>(r)];
-    };
-    for (Symbolic& i : code_) i.a = moved(i.a), i.b = moved(i.b), i.c = moved(i.c);
-    for (auto& [p, r] : stores) r = moved(r);
-  }
-
-  const std::vector<const Call*>& filled_;  // by buffer: the fill that made it, if nothing else writes it
-  std::vector<Place> loads_;
-  std::vector<Immediate> immediates_;
-  std::vector<Symbolic> code_;
-  std::vector<std::pair<Place, int>> stores_;
-};
-
 }  // namespace
 
-Sequence fuse(Sequence s) {
+Sequence fuse(Sequence recorded) {
+  const Sequence s = hoisted(std::move(recorded));
   const std::vector<char> value = values(s);
-  std::vector<const Call*> filled(s.buffers.size());
-  for (const Call& c : s.calls)
-    if (c.entry == Entry::fill && c.out[0].buffer >= 0 && value[static_cast<size_t>(c.out[0].buffer)])
-      filled[static_cast<size_t>(c.out[0].buffer)] = &c;
-
+  const std::vector<const Call*> filled = fills(s);
   const std::vector<Group> groups = deal(s);
   // The groups that read each buffer: a temporary that only its own group reads needs no memory.
   std::vector<std::vector<int>> readers(s.buffers.size());
@@ -256,7 +142,7 @@ Sequence fuse(Sequence s) {
     if (!group.open || (group.members.size() == 1 && first.entry == Entry::copy)) {
       fused.calls.push_back(first);
     } else {
-      Fused program(filled);
+      ProgramBuilder program(filled);
       for (size_t i : group.members) program.add(s.calls[i]);
       Call c = program.finish(first, group.dtype, needed);
       if (c.out.empty()) continue;

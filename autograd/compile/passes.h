@@ -12,6 +12,8 @@ Sequence merge(Sequence s);
 Sequence fold(Sequence s);
 /// Elementwise calls over one shape become one program; what only they read is never stored.
 Sequence fuse(Sequence s);
+/// What a few cheap instructions compute again from what is in memory is not stored by one program for another.
+Sequence recompute(Sequence s);
 /// A reduction of what one program makes and nobody else reads becomes one with the program, on devices that compute both in one pass.
 Sequence absorb(Sequence s);
 /// Gives every temporary its place in one arena: two whose lives do not overlap may share it.

@@ -61,6 +61,7 @@ Sequence drop(Sequence s) {
   std::vector<char> wanted(s.buffers.size());
   for (size_t b = 0; b < wanted.size(); ++b) wanted[b] = lasts(s.buffers[b]);
   std::vector<Call> kept;
+  std::vector<char> once;
   for (size_t i = s.calls.size(); i-- > 0;) {
     Call& c = s.calls[i];
     bool needed = false;
@@ -69,7 +70,9 @@ Sequence drop(Sequence s) {
     for (const Place& p : c.in)
       if (p.buffer >= 0) wanted[static_cast<size_t>(p.buffer)] = 1;
     kept.push_back(std::move(c));
+    if (!s.once.empty()) once.push_back(s.once[i]);
   }
+  s.once.assign(once.rbegin(), once.rend());
   s.calls.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
   return s;
 }

@@ -7,13 +7,20 @@
 namespace scoregrad {
 namespace {
 
+// A matrix whose columns lie together, as weights do that are read transposed.
+bool lies_transposed(const Tensor& x) {
+  return x.rank() > 1 && x.strides().back(1) == 1 && x.strides().back(0) >= x.extent(-2) && x.extent(-1) > 1;
+}
+
 struct MatmulNode final : RuleNode {
   Saved a, b;
+  bool transposed[2] = {};  // how the operands lie: their gradients come to lie likewise, so that an update reads both in one order
   using RuleNode::RuleNode;
   int saved_count() const override { return (a ? 1 : 0) + (b ? 1 : 0); }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
-    if (wanted[0]) out[0] = matmul(g, transpose(b.get(*this)));
-    if (wanted.size() > 1 && wanted[1]) out[1] = matmul(transpose(a.get(*this)), g);
+    if (wanted[0]) out[0] = transposed[0] ? transpose(matmul(b.get(*this), transpose(g))) : matmul(g, transpose(b.get(*this)));
+    if (wanted.size() > 1 && wanted[1])
+      out[1] = transposed[1] ? transpose(matmul(transpose(g), a.get(*this))) : matmul(transpose(a.get(*this)), g);
   }
   Tensor jvp(std::span<const Tensor> t) const override {
     Tensor sum;
@@ -57,6 +64,7 @@ Tensor product(const Operand& oa, const Operand& ob) {
   y.backend().matmul(y.view(), batched(a, batch), batched(b, batch));
   return recorded("matmul", oa.at, y, is_floating(y.dtype()) && (a.tracked() || b.tracked()), [&] {
     auto* n = new MatmulNode(Primitive::matmul, y, oa.at);
+    n->transposed[0] = lies_transposed(a), n->transposed[1] = lies_transposed(b);
     n->set_operand(0, a);
     n->set_operand(1, b);
     if (b.tracked()) n->a = Saved::operand(a);
@@ -87,7 +95,16 @@ Tensor matmul(Operand oa, Operand ob) {
     return reshape(Operand(product(Operand(flat, oa.at), ob), oa.at), shape);
   }
   const Tensor row = a.rank() == 1 ? unsqueeze(oa, 0) : a, column = b.rank() == 1 ? unsqueeze(ob, 1) : b;
-  Tensor y = product(Operand(row, oa.at), Operand(column, ob.at));
+  const auto multiply = [&] {
+    if (row.rank() < 3 || column.rank() > 2 || !is_contiguous(row.shape(), row.strides()))
+      return product(Operand(row, oa.at), Operand(column, ob.at));
+    // One product of all rows, so that b's gradient too is one product and not a sum over the batch.
+    Shape shape = row.shape();
+    shape[row.rank() - 1] = column.extent(1);
+    const Tensor flat = reshape(Operand(row, oa.at), {numel(batch_of(row.shape())) * row.extent(-2), inner});
+    return reshape(Operand(product(Operand(flat, oa.at), Operand(column, ob.at)), oa.at), shape);
+  };
+  Tensor y = multiply();
   if (b.rank() == 1) y = squeeze(Operand(y, oa.at), {-1});
   if (a.rank() == 1) y = squeeze(Operand(y, oa.at), {b.rank() == 1 ? -1 : -2});
   return y;
