@@ -5,6 +5,7 @@
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
 #include "cpu/random.h"
+#include "cpu/threads.h"
 
 namespace scoregrad {
 
@@ -14,6 +15,12 @@ void copy_bytes(void* to, const void* from, size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
 void nothing_pending() {}
+
+void share(int64_t count, double ns, void (*work)(void* context, int64_t i, int worker), void* context) {
+  on_cpu::Failure failure;
+  on_cpu::parallel_for(count, ns, [&](int64_t i) { failure.guard([&] { work(context, i, on_cpu::worker()); }); });
+  failure.rethrow();
+}
 
 constexpr Backend table{
     .name = "cpu",
@@ -48,6 +55,7 @@ constexpr Backend table{
     .end_graph = nullptr,
     .launch_graph = nullptr,
     .destroy_graph = nullptr,
+    .share = share,
 };
 
 }  // namespace

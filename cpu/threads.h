@@ -29,6 +29,15 @@ void parallel_for(int64_t n, [[maybe_unused]] double total_ns, F&& f) {
   for (int64_t i = 0; i < n; ++i) f(i);
 }
 
+/// Which thread of the team runs this; 0 outside of one.
+inline int worker() {
+#if SCOREGRAD_HAVE_OPENMP
+  return omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
+
 /// Cuts [0, n) into pieces of `grain` and calls f(begin, end) for each, as parallel_for does; ns is the cost of one element.
 template <class F>
 void parallel_ranges(int64_t n, int64_t grain, double ns, F&& f) {

@@ -88,6 +88,7 @@ constexpr Backend table{
     .end_graph = end_graph,
     .launch_graph = launch_graph,
     .destroy_graph = destroy_graph,
+    .share = nullptr,
 };
 
 }  // namespace

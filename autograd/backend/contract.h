@@ -94,6 +94,11 @@ struct Backend {
   CallGraph* (*end_graph)(bool keep);      // ends it in any case; null if not to be kept; throws if it cannot be run as one
   void (*launch_graph)(CallGraph* graph);  // the calls once more, on the same addresses and numbers
   void (*destroy_graph)(CallGraph* graph) noexcept;
+
+  // work(context, i, worker) for i in [0, count), shared out among the threads where all of it takes long enough (ns) to repay that;
+  // 0 <= worker < threads(). Calls made in it keep to their thread. What it throws is thrown again once all have ended. Null on a device
+  // whose calls the host does not wait for.
+  void (*share)(int64_t count, double ns, void (*work)(void* context, int64_t i, int worker), void* context);
 };
 
 const Backend& cpu_backend();
