@@ -20,6 +20,12 @@ bool is_whole(const Place& p, const Buffer& b) {
   return p.offset == 0 && is_contiguous(p.shape, p.strides) && static_cast<size_t>(numel(p.shape)) * size_of(p.dtype) == b.bytes;
 }
 
+int band_of(const Sequence& s, size_t i) {
+  for (size_t k = 0; k < s.bands.size(); ++k)
+    if (i >= s.bands[k].first && i < s.bands[k].first + s.bands[k].count) return static_cast<int>(k);
+  return -1;
+}
+
 std::vector<char> values(const Sequence& s) {
   std::vector<char> value(s.buffers.size());
   for (size_t b = 0; b < value.size(); ++b) value[b] = s.buffers[b].kind == Buffer::temporary || s.buffers[b].kind == Buffer::output;
@@ -120,6 +126,7 @@ std::string difference(const Sequence& a, const Sequence& b) {
 
 std::string show(const Sequence& s) {
   std::vector<std::array<std::string, 3>> rows;
+  int last_band = -1;
   size_t widths[2] = {0, 0};
   for (size_t i = 0; i < s.calls.size(); ++i) {
     const Call& c = s.calls[i];
@@ -128,7 +135,13 @@ std::string show(const Sequence& s) {
     for (const Place& p : c.in) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(p));
     for (const Immediate& v : c.immediates) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(v));
     const bool once = i < s.once.size() && s.once[i];
-    rows.push_back({fmt::format("{:4} {} = {}({})", once ? "once" : "", results, title(c), operands),
+    const int band = band_of(s, i);
+    if (band >= 0 && band != last_band) {
+      const Band& b = s.bands[static_cast<size_t>(band)];
+      rows.push_back({fmt::format("     for blocks of {} rows of {}:", b.step, b.rows), "", ""});
+    }
+    last_band = band;
+    rows.push_back({fmt::format("{:4} {}{} = {}({})", once ? "once" : "", band >= 0 ? "  " : "", results, title(c), operands),
                     c.out.empty() ? "" : fmt::format("{} {}", name_of(c.out[0].dtype), to_string(c.out[0].shape)), line(c.at)});
     for (size_t k = 0; k < 2; ++k) widths[k] = std::max(widths[k], rows.back()[k].size());
   }

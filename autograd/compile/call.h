@@ -73,7 +73,16 @@ struct Buffer {
   Device device = cpu;
   Where at = {};              // where a temporary was born
   int slot = -1;              // input: which argument's storage
+  int band = -1;              // temporary: the only band that uses it, row by row
   Ref<Storage> storage = {};  // captured: held, so that its memory cannot be given to another
+};
+
+/// Calls in a row that are made for one block of rows after another; the blocks do not depend on each other.
+struct Band {
+  size_t first = 0, count = 0;  // calls
+  int64_t rows = 0, step = 0;   // altogether, and in one block
+  double ns = 0;                // what all of it takes, roughly
+  int64_t local_bytes = 0;      // memory for what is the band's own, for one block
 };
 
 /// One step: its buffers, its calls in order and the places it returns.
@@ -81,15 +90,18 @@ struct Sequence {
   std::vector<Buffer> buffers;
   std::vector<Call> calls;
   std::vector<Place> results;
+  std::vector<Band> bands;            // in the order of their calls
   std::vector<char> once;             // a call whose result is the same in every step runs when the step is compiled
   int64_t arena_bytes[2] = {0, 0};    // by kind of device
-  std::vector<int64_t> arena_offset;  // by buffer; -1: not in an arena
+  std::vector<int64_t> arena_offset;  // by buffer, in its band's memory or its device's arena; -1: in neither
 };
 
 /// True if a buffer's contents outlive the step.
 inline bool lasts(const Buffer& b) { return b.kind != Buffer::temporary; }
 /// The place covers the buffer from its first byte to its last, in order.
 bool is_whole(const Place& p, const Buffer& b);
+/// The band that call i belongs to; -1: none.
+int band_of(const Sequence& s, size_t i);
 /// Per buffer: whether it is written once, as a whole, by a call that does not read it, and belongs to the step.
 std::vector<char> values(const Sequence& s);
 

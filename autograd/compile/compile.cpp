@@ -84,6 +84,8 @@ Sequence passed(Sequence s, Pass stage) {
   for (int round = 0; round < 2; ++round) s = compiled::fold(compiled::drop(compiled::fuse(std::move(s))));
   s = compiled::absorb(compiled::drop(compiled::recompute(std::move(s))));
   if (stage == Pass::fused) return s;
+  s = compiled::block(std::move(s));
+  if (stage == Pass::blocked) return s;
   return compiled::plan(std::move(s));
 }
 

@@ -31,7 +31,7 @@ void set_compile_by_default(bool on);
 bool compile_by_default();
 
 /// The lists of calls of a compiled step, as recorded and after each pass.
-enum class Pass : uint8_t { recorded, merged, folded, fused, planned };
+enum class Pass : uint8_t { recorded, merged, folded, fused, blocked, planned };
 
 /// A step from tensors to tensors that may read and write tensors it has captured. The first call on arguments of one layout is eager, the
 /// next two are recorded and compared, all others replay the record; all of them do the step's work once. Throws Error where the two

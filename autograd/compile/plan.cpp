@@ -64,14 +64,28 @@ int64_t rounded(size_t bytes) { return (static_cast<int64_t>(bytes) + alignment 
 Sequence plan(Sequence s) {
   const auto count = static_cast<int>(s.calls.size());
   std::vector<Life> life(s.buffers.size());
+  std::vector<int64_t> bytes(s.buffers.size());
+  std::vector<size_t> home(s.buffers.size());  // arenas: the devices', then the bands'
+  for (size_t b = 0; b < bytes.size(); ++b) {
+    const Buffer& buffer = s.buffers[b];
+    const Band* band = buffer.band < 0 ? nullptr : &s.bands[static_cast<size_t>(buffer.band)];
+    bytes[b] = rounded(band ? buffer.bytes / static_cast<size_t>(band->rows) * static_cast<size_t>(band->step) : buffer.bytes);
+    home[b] = band ? 2 + static_cast<size_t>(buffer.band) : static_cast<size_t>(buffer.device.kind);
+  }
   for (int i = 0; i < count; ++i) {
     const Call& c = s.calls[static_cast<size_t>(i)];
     const bool kept = s.once[static_cast<size_t>(i)];  // made once, for every step
+    const int band = band_of(s, static_cast<size_t>(i));
     const auto use = [&](const Place& p) {
       if (p.buffer < 0) return;
       Life& l = life[static_cast<size_t>(p.buffer)];
-      if (l.first < 0 || kept) l.first = kept ? 0 : i;
-      l.last = std::max(l.last, kept ? count : i);
+      int from = kept ? 0 : i, to = kept ? count : i;
+      if (band >= 0 && s.buffers[static_cast<size_t>(p.buffer)].band < 0) {  // a later block makes the band's first call after its last
+        from = static_cast<int>(s.bands[static_cast<size_t>(band)].first);
+        to = from + static_cast<int>(s.bands[static_cast<size_t>(band)].count) - 1;
+      }
+      if (l.first < 0 || kept) l.first = from;
+      l.last = std::max(l.last, to);
     };
     for (const Place& p : c.in) use(p);
     for (const Place& p : c.out) use(p);
@@ -83,19 +97,20 @@ Sequence plan(Sequence s) {
     begins[static_cast<size_t>(life[b].first)].push_back(static_cast<int>(b));
     ends[static_cast<size_t>(life[b].last)].push_back(static_cast<int>(b));
   }
-  Arena arenas[2];
+  std::vector<Arena> arenas(2 + s.bands.size());
   s.arena_offset.assign(s.buffers.size(), -1);
   for (int i = 0; i < count; ++i) {
-    for (int b : begins[static_cast<size_t>(i)]) {
-      const Buffer& buffer = s.buffers[static_cast<size_t>(b)];
-      s.arena_offset[static_cast<size_t>(b)] = arenas[buffer.device.kind].take(rounded(buffer.bytes));
+    for (int at : begins[static_cast<size_t>(i)]) {
+      const auto b = static_cast<size_t>(at);
+      s.arena_offset[b] = arenas[home[b]].take(bytes[b]);
     }
-    for (int b : ends[static_cast<size_t>(i)]) {
-      const Buffer& buffer = s.buffers[static_cast<size_t>(b)];
-      arenas[buffer.device.kind].give(s.arena_offset[static_cast<size_t>(b)], rounded(buffer.bytes));
+    for (int at : ends[static_cast<size_t>(i)]) {
+      const auto b = static_cast<size_t>(at);
+      arenas[home[b]].give(s.arena_offset[b], bytes[b]);
     }
   }
-  for (int k = 0; k < 2; ++k) s.arena_bytes[k] = arenas[k].size();
+  for (size_t k = 0; k < 2; ++k) s.arena_bytes[k] = arenas[k].size();
+  for (size_t k = 0; k < s.bands.size(); ++k) s.bands[k].local_bytes = arenas[2 + k].size();
   return s;
 }
 

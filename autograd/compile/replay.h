@@ -1,5 +1,6 @@
 // Runs a planned list of calls: no graph, no allocation but the results', no reference counting.
 #pragma once
+#include "autograd/compile/band.h"
 #include "autograd/compile/launch.h"
 
 namespace scoregrad::compiled {
@@ -16,25 +17,21 @@ class Replay {
   const Launch& launch() const { return launch_; }
 
  private:
-  // A call with its operands as the backend takes them. The pointers into memory that changes from step to step are set before each.
-  struct Bound {
-    const Call* call;
-    Program program;
-    std::vector<Access> in_access, out_access;
-    std::vector<View> in, out;
-  };
   struct Moving {
     void** pointer;
     int64_t offset;
   };
 
   void bind(size_t index);
-  void make(const Bound& b) const;
+  void make_all(Where at);
 
   Sequence sequence_;
   Launch launch_;
   Tensor arena_[2];
-  std::vector<Bound> bound_;
+  std::vector<char*> base_;     // by buffer: where it lies, in this step for what moves
+  std::vector<Bound> bound_;    // the calls of each step that belong to no band, in order
+  std::vector<size_t> before_;  // how many of them come before each band
+  std::vector<BandReplay> bands_;
   std::vector<std::vector<Moving>> moving_;  // by buffer: for arguments and results
   std::vector<Storage*> written_;            // captured storages that the step writes
 };

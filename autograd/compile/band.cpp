@@ -1,0 +1,82 @@
+#include "autograd/compile/band.h"
+
+#include <algorithm>
+
+#include "autograd/backend/machine.h"
+#include "autograd/compile/rows.h"
+
+namespace scoregrad::compiled {
+
+// One thread's calls, and what in them changes from block to block.
+struct BandReplay::Worker {
+  struct Pointer {
+    void** at;
+    int buffer;
+    int64_t offset, row_bytes;
+  };
+  struct Extent {
+    int64_t *extent, per_row;
+  };
+  struct Draw {
+    uint64_t *offset, first, per_row;
+  };
+  std::vector<Bound> calls;
+  std::vector<Pointer> pointers;
+  std::vector<Extent> extents;
+  std::vector<Draw> draws;
+  Tensor memory;  // of the band's own buffers
+
+  Worker(const Sequence& s, int index, Where at) {
+    const Band& band = s.bands[static_cast<size_t>(index)];
+    if (band.local_bytes > 0) memory = allocate(at, {band.local_bytes}, DType::boolean, cpu);
+    calls.reserve(band.count);  // what points into them stays valid
+    for (size_t i = band.first; i < band.first + band.count; ++i) bind(s, index, s.calls[i]);
+  }
+
+  void bind(const Sequence& s, int index, const Call& c) {
+    const int64_t rows = s.bands[static_cast<size_t>(index)].rows;
+    size_t operand = 0;
+    const auto point = [&](void*& data, const Place& p) {
+      const size_t k = operand++;  // operands first, then results
+      data = nullptr;
+      if (s.buffers[static_cast<size_t>(p.buffer)].band == index)
+        data = memory.bytes() + s.arena_offset[static_cast<size_t>(p.buffer)] + p.offset;
+      else
+        pointers.push_back({&data, p.buffer, p.offset, k < c.in.size() && reads_whole(c, k) ? 0 : row_bytes(p, rows)});
+    };
+    Bound& b = calls.emplace_back(c, point);
+    const auto divided = [&](Shape& shape) { extents.push_back({&shape[0], shape[0] / rows}); };
+    if (b.shape.rank > 0) divided(b.shape);
+    for (size_t k = 0; k < b.in.size(); ++k)
+      if (!reads_whole(c, k)) divided(b.in[k].shape);
+    for (View& v : b.out) divided(v.shape);
+    if (c.entry == Entry::random) draws.push_back({&b.offset, c.offset, static_cast<uint64_t>(numel(c.out[0].shape) / rows)});
+  }
+};
+
+BandReplay::BandReplay(const Sequence& s, int index, Where at) : sequence_(&s), index_(index) {
+  workers_.push_back(std::make_unique<Worker>(s, index, at));
+}
+
+BandReplay::~BandReplay() = default;
+BandReplay::BandReplay(BandReplay&&) noexcept = default;
+
+void BandReplay::run(const std::vector<char*>& bases, Where at) {
+  const Band& band = sequence_->bands[static_cast<size_t>(index_)];
+  while (workers_.size() < static_cast<size_t>(threads())) workers_.push_back(std::make_unique<Worker>(*sequence_, index_, at));
+  bases_ = &bases;
+  const auto work = [](void* self, int64_t i, int worker) { static_cast<const BandReplay*>(self)->work(i, worker); };
+  sequence_->calls[band.first].backend->share((band.rows + band.step - 1) / band.step, band.ns, work, this);
+}
+
+void BandReplay::work(int64_t i, int worker) const {
+  const Band& band = sequence_->bands[static_cast<size_t>(index_)];
+  Worker& mine = *workers_[static_cast<size_t>(worker)];
+  const int64_t row = i * band.step, rows = std::min(band.step, band.rows - row);
+  for (const Worker::Pointer& p : mine.pointers) *p.at = (*bases_)[static_cast<size_t>(p.buffer)] + p.offset + row * p.row_bytes;
+  for (const Worker::Extent& e : mine.extents) *e.extent = rows * e.per_row;
+  for (const Worker::Draw& d : mine.draws) *d.offset = d.first + static_cast<uint64_t>(row) * d.per_row;
+  for (const Bound& call : mine.calls) call();
+}
+
+}  // namespace scoregrad::compiled

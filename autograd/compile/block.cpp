@@ -1,0 +1,184 @@
+// Bands. Calls that can be made for some rows at a time follow one another block of rows by block of rows: what one writes the next reads
+// while it is in cache, what only they use needs memory for one block, and blocks are shared out among the threads in one go.
+#include <algorithm>
+#include <numeric>
+
+#include "autograd/compile/passes.h"
+#include "autograd/compile/rows.h"
+
+namespace scoregrad::compiled {
+namespace {
+
+constexpr int64_t enough_blocks = 8;
+
+double flops_of(const Call& c) {
+  if (c.entry == Entry::matmul) return 2.0 * static_cast<double>(numel(c.out[0].shape)) * static_cast<double>(c.in[0].shape.back(0));
+  const Place& p = c.in.empty() || c.entry != Entry::reduce ? c.out[0] : c.in[0];
+  return 10.0 * static_cast<double>(numel(p.shape)) * static_cast<double>(std::max<size_t>(1, c.code.size()));
+}
+
+/// What calls do to the buffers.
+struct Touched {
+  std::vector<char> read, written;
+  explicit Touched(const Sequence& s) : read(s.buffers.size()), written(s.buffers.size()) {}
+  void add(const Call& c) {
+    for (const Place& p : c.in)
+      if (p.buffer >= 0) read[static_cast<size_t>(p.buffer)] = 1;
+    for (const Place& p : c.out)
+      if (p.buffer >= 0) written[static_cast<size_t>(p.buffer)] = 1;
+  }
+  /// True if c may not change places with them.
+  bool orders(const Call& c) const {
+    for (const Place& p : c.in)
+      if (p.buffer >= 0 && written[static_cast<size_t>(p.buffer)]) return true;
+    for (const Place& p : c.out)
+      if (p.buffer >= 0 && (written[static_cast<size_t>(p.buffer)] || read[static_cast<size_t>(p.buffer)])) return true;
+    return false;
+  }
+};
+
+/// A band as it grows.
+class Growing {
+ public:
+  Growing(const Sequence& s, const BlockLimits& limits)
+      : s_(s), limits_(limits), touched_(s), whole_(s.buffers.size()), places_(s.buffers.size()) {}
+
+  bool takes(const Call& c) const {
+    const int64_t extent = c.backend->share ? rows_of(c) : 0, rows = members_ == 0 ? extent : std::gcd(rows_, extent);
+    if (extent == 0 || rows < limits_.least_rows || (members_ > 0 && c.backend != backend_)) return false;
+    for (size_t k = 0; k < c.in.size(); ++k) {
+      if (c.in[k].buffer < 0) return false;
+      const auto b = static_cast<size_t>(c.in[k].buffer);
+      if (!touched_.written[b]) continue;
+      if (reads_whole(c, k) || !lies_by_rows(c.in[k], s_.buffers[b], rows)) return false;
+    }
+    for (const Place& p : c.out) {
+      const auto b = static_cast<size_t>(p.buffer);
+      const auto by_rows = [&](const Place& q) { return lies_by_rows(q, s_.buffers[b], rows); };
+      if (whole_[b] || !by_rows(p) || !std::all_of(places_[b].begin(), places_[b].end(), by_rows)) return false;
+      for (size_t k = 0; k < c.in.size(); ++k)
+        if (c.in[k].buffer == p.buffer && (reads_whole(c, k) || !by_rows(c.in[k]))) return false;
+    }
+    return true;
+  }
+  void take(const Call& c) {
+    rows_ = members_++ == 0 ? rows_of(c) : std::gcd(rows_, rows_of(c));
+    backend_ = c.backend;
+    ns_ += flops_of(c) / 100;
+    for (size_t k = 0; k < c.in.size(); ++k) {
+      const auto b = static_cast<size_t>(c.in[k].buffer);
+      if (reads_whole(c, k))
+        whole_[b] = 1;
+      else
+        places_[b].push_back(c.in[k]);
+    }
+    for (const Place& p : c.out) places_[static_cast<size_t>(p.buffer)].push_back(p);
+    if (c.entry == Entry::matmul && c.out[0].shape.rank == 2) {
+      // Each block packs the right factor anew: enough rows make up for it.
+      const int64_t enough = numel(c.in[1].shape) >= 512 * 512 ? 256 : 128;
+      least_step_.emplace_back(c.out[0].shape[0], enough);
+    }
+    touched_.add(c);
+  }
+  const Touched& touched() const { return touched_; }
+
+  /// The band at call `first`, its rows dealt into blocks; none if it is not worth it.
+  bool finish(size_t first, Band& band) const {
+    int64_t bytes = 0, least = 1;
+    for (const auto& places : places_) {
+      int64_t most = 0;
+      for (const Place& p : places) most = std::max(most, row_bytes(p, rows_));
+      bytes += most;
+    }
+    for (const auto& [extent, enough] : least_step_)
+      least = std::max(least, (std::min(enough, limits_.least_product) * rows_ + extent - 1) / extent);
+    const int64_t fits = std::max(least, limits_.cache_bytes / std::max<int64_t>(1, bytes));
+    const int64_t blocks = std::max((rows_ + fits - 1) / fits, std::min(enough_blocks, rows_ / least));
+    int64_t step = (rows_ + blocks - 1) / std::max<int64_t>(1, blocks);
+    if (step > 32) step = (step + 15) / 16 * 16;
+    band = {first, members_, rows_, step, ns_};
+    return members_ > 1 && step < rows_ && ns_ >= limits_.least_ns;
+  }
+
+ private:
+  const Sequence& s_;
+  BlockLimits limits_;
+  Touched touched_;
+  std::vector<char> whole_;                              // by buffer: some call reads all of it
+  std::vector<std::vector<Place>> places_;               // by buffer: what is divided by rows
+  std::vector<std::pair<int64_t, int64_t>> least_step_;  // products: rows, and how many a block should have
+  const Backend* backend_ = nullptr;
+  size_t members_ = 0;
+  int64_t rows_ = 0;
+  double ns_ = 0;
+};
+
+/// Deals the calls [begin, end) into bands and others and appends them to `out`; an order that matters is kept.
+void deal(const Sequence& s, size_t begin, size_t end, const BlockLimits& limits, Sequence& out) {
+  std::vector<size_t> pending(end - begin);
+  std::iota(pending.begin(), pending.end(), begin);
+  const auto emit = [&](size_t i) {
+    out.calls.push_back(s.calls[i]);
+    out.once.push_back(s.once[i]);
+  };
+  while (!pending.empty()) {
+    Growing band(s, limits);
+    Touched behind(s);
+    std::vector<size_t> before, members, after;
+    for (size_t i : pending) {
+      const Call& c = s.calls[i];
+      if (!s.once[i] && !behind.orders(c) && band.takes(c)) {
+        band.take(c);
+        members.push_back(i);
+      } else if (!behind.orders(c) && !band.touched().orders(c)) {
+        before.push_back(i);
+      } else {
+        behind.add(c);
+        after.push_back(i);
+      }
+    }
+    for (size_t i : before) emit(i);
+    Band b;
+    if (!members.empty() && band.finish(out.calls.size(), b)) out.bands.push_back(b);
+    for (size_t i : members) emit(i);
+    pending = std::move(after);
+  }
+}
+
+/// What only one band uses, row by row, is its own.
+void give_local_buffers(Sequence& s) {
+  std::vector<int> owner(s.buffers.size(), -2);  // -2: nobody yet, -1: shared
+  const auto use = [&](const Place& p, int band, bool divided) {
+    if (p.buffer < 0) return;
+    const auto b = static_cast<size_t>(p.buffer);
+    const bool fits = band >= 0 && divided && lies_by_rows(p, s.buffers[b], s.bands[static_cast<size_t>(band)].rows);
+    owner[b] = fits && (owner[b] == -2 || owner[b] == band) ? band : -1;
+  };
+  for (size_t i = 0; i < s.calls.size(); ++i) {
+    const int band = band_of(s, i);
+    const Call& c = s.calls[i];
+    for (size_t k = 0; k < c.in.size(); ++k) use(c.in[k], band, band >= 0 && !reads_whole(c, k));
+    for (const Place& p : c.out) use(p, band, true);
+  }
+  for (size_t b = 0; b < owner.size(); ++b)
+    if (!lasts(s.buffers[b]) && owner[b] >= 0) s.buffers[b].band = owner[b];
+}
+
+}  // namespace
+
+Sequence block(Sequence s, const BlockLimits& limits) {
+  Sequence out = s;
+  out.calls.clear(), out.once.clear(), out.bands.clear();
+  // What a checkpoint computes again stays where it is: computed earlier it would have to be kept.
+  for (size_t begin = 0; begin < s.calls.size();) {
+    size_t end = begin;
+    while (end < s.calls.size() && s.calls[end].region == s.calls[begin].region) ++end;
+    deal(s, begin, end, limits, out);
+    begin = end;
+  }
+  give_local_buffers(out);
+  const auto held = [](const Sequence& planned) { return static_cast<double>(planned.arena_bytes[Device::cpu_kind]); };
+  return held(plan(out)) <= limits.most_growth * held(plan(s)) ? out : s;
+}
+
+}  // namespace scoregrad::compiled
