@@ -178,7 +178,8 @@ Sequence block(Sequence s, const BlockLimits& limits) {
   }
   give_local_buffers(out);
   const auto held = [](const Sequence& planned) { return static_cast<double>(planned.arena_bytes[Device::cpu_kind]); };
-  return held(plan(out)) <= limits.most_growth * held(plan(s)) ? out : s;
+  const bool saving = std::any_of(s.calls.begin(), s.calls.end(), [](const Call& c) { return c.region != 0; });
+  return held(plan(out)) <= (saving ? 1 : limits.most_growth) * held(plan(s)) ? out : s;
 }
 
 }  // namespace scoregrad::compiled

@@ -21,7 +21,7 @@ struct BlockLimits {
   int64_t least_rows = 64, cache_bytes = 1 << 20;  // fewer rows are left whole; a block touches half of a usual second-level cache
   int64_t least_product = 256;                     // rows a block needs at most for a product's sake
   double least_ns = 100000;                        // less work is left whole
-  double most_growth = 1.25;                       // of the arena: what waits behind a band keeps alive what it reads
+  double most_growth = 1.25;  // of the arena: what waits behind a band keeps alive what it reads; none where a checkpoint saves
 };
 /// Calls over the same rows are made block of rows by block of rows, where the host's threads make them. Products are cut into other tiles
 /// than in eager calls: their bits may differ within 4 K eps.
