@@ -22,7 +22,7 @@ std::vector<std::string> lines(const std::string& list) {
 
 int main() {
   const sg::Key key(1);
-  const sg::nn::MLP net({2, 8, 2}, sg::nn::silu, key.fold("net"));
+  const sg::nn::MLP net({2, 64, 2}, sg::nn::silu, key.fold("net"));
   const sg::Tensors theta = sg::nn::parameters(net);
   sg::nn::Adam adam(theta, {.rate = 0.01});
   auto step = sg::compile([&](const sg::Tensor& x, const sg::Tensor& words) {
@@ -31,7 +31,7 @@ int main() {
     adam.step(sg::grad(loss, theta));
     return loss.detach();
   });
-  for (int i = 0; i < 3; ++i) step(sg::normal({16, 2}, key.fold(i)), key.fold(i).tensor());
+  for (int i = 0; i < 3; ++i) step(sg::normal({4096, 2}, key.fold(i)), key.fold(i).tensor());
   const auto show = [&](sg::Pass pass) { return step.step().show(pass); };
 
   const std::vector<std::string> recorded = lines(show(sg::Pass::recorded)), merged = lines(show(sg::Pass::merged)),
@@ -46,5 +46,10 @@ int main() {
     if (line.starts_with("once")) fmt::print("{}\n", line);
   fmt::print("\nfused: {} calls\n", fused.size());
   for (const std::string& line : fused) fmt::print("{}{}\n", line.starts_with("once") ? "" : "     ", line);
+  fmt::print("\nblocked:\n");
+  std::istringstream blocked(show(sg::Pass::blocked));
+  for (std::string line; std::getline(blocked, line);)
+    if (line.starts_with("     for") || line.starts_with("       "))
+      fmt::print("{}{}\n", line.substr(0, line.find_first_not_of(' ')), lines(line + "\n\n")[0]);
   fmt::print("\nplanned: {} bytes in one arena\n", step.step().held_bytes());
 }

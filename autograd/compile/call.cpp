@@ -146,7 +146,8 @@ std::string show(const Sequence& s) {
     for (size_t k = 0; k < 2; ++k) widths[k] = std::max(widths[k], rows.back()[k].size());
   }
   std::string out;
-  for (const auto& [call, kind, at] : rows) out += fmt::format("{:{}}  {:{}}  {}\n", call, widths[0], kind, widths[1], at);
+  for (const auto& [call, kind, at] : rows)
+    out += kind.empty() && at.empty() ? call + "\n" : fmt::format("{:{}}  {:{}}  {}\n", call, widths[0], kind, widths[1], at);
   out += "     return";
   for (const Place& p : s.results) out += fmt::format(" {}", text(p));
   return fmt::format("{}\n", out);
