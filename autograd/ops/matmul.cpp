@@ -95,16 +95,7 @@ Tensor matmul(Operand oa, Operand ob) {
     return reshape(Operand(product(Operand(flat, oa.at), ob), oa.at), shape);
   }
   const Tensor row = a.rank() == 1 ? unsqueeze(oa, 0) : a, column = b.rank() == 1 ? unsqueeze(ob, 1) : b;
-  const auto multiply = [&] {
-    if (row.rank() < 3 || column.rank() > 2 || !is_contiguous(row.shape(), row.strides()))
-      return product(Operand(row, oa.at), Operand(column, ob.at));
-    // One product of all rows, so that b's gradient too is one product and not a sum over the batch.
-    Shape shape = row.shape();
-    shape[row.rank() - 1] = column.extent(1);
-    const Tensor flat = reshape(Operand(row, oa.at), {numel(batch_of(row.shape())) * row.extent(-2), inner});
-    return reshape(Operand(product(Operand(flat, oa.at), Operand(column, ob.at)), oa.at), shape);
-  };
-  Tensor y = multiply();
+  Tensor y = product(Operand(row, oa.at), Operand(column, ob.at));
   if (b.rank() == 1) y = squeeze(Operand(y, oa.at), {-1});
   if (a.rank() == 1) y = squeeze(Operand(y, oa.at), {b.rank() == 1 ? -1 : -2});
   return y;
