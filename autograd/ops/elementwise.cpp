@@ -266,8 +266,22 @@ Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_lis
   return y;
 }
 
+namespace {
+
+// All elements of its memory, row by row or column by column: as gradients of weights lie that are read transposed.
+bool fills_memory(const Tensor& x) {
+  if (x.is_contiguous() || x.rank() < 2) return x.is_contiguous();
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  std::swap(shape[x.rank() - 1], shape[x.rank() - 2]);
+  std::swap(strides[x.rank() - 1], strides[x.rank() - 2]);
+  return is_contiguous(shape, strides);
+}
+
+}  // namespace
+
 Tensor accumulate(Tensor a, const Tensor& b) {
-  if (mode.recording || !a.sole_owner() || !a.is_contiguous() || a.tracked() || a.shape() != b.shape()) return add(a, b);
+  if (mode.recording || !a.sole_owner() || !fills_memory(a) || a.tracked() || a.shape() != b.shape()) return add(a, b);
   Access inputs[2];
   access(a, a.shape(), inputs[0]);
   access(b, a.shape(), inputs[1]);
