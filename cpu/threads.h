@@ -12,8 +12,9 @@
 
 namespace scoregrad::on_cpu {
 
-/// Work below this many nanoseconds stays on the calling thread: a fork and join costs about a microsecond, more on a busy machine.
-constexpr double fork_ns = 20000;
+/// Work below this many nanoseconds stays on the calling thread: a fork and join costs about a microsecond where the team spins, but waking
+/// threads that sleep takes 40 (measured on a virtual machine), and what is shared out must be faster then too.
+constexpr double fork_ns = 100000;
 
 /// Calls f(i) for i in [0, n), by the team where the whole takes at least `fork_ns` and the caller is not in a team already. f must not
 /// throw.
