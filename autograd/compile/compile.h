@@ -19,11 +19,11 @@ struct CompileOptions {
 };
 
 /// How the library's own loops compile a step that calls functions they were given: `train`, the samplers, Monte-Carlo estimates. Calls 1,
-/// 2, 3, 5, 9, 17, .. of the step and the last one are made and recorded; if it multiplies matrices, what they wrote is undone and their
-/// record replayed, so that every step has the same arithmetic wherever a run begins or goes on. All other calls are replays. A call that
-/// cannot be recorded, or is not like the ones before, turns all further ones eager: nothing is lost and nothing done twice. Only where
-/// calls went unseen since the last comparison it throws Error, since they may have been wrong. Off where the switch is off, and for loops
-/// too short to gain.
+/// 2, 3, 5, 9, 17, .. of the step and the last one are made and recorded; where a replay cuts matrix products into other tiles, what they
+/// wrote is undone and their record replayed, so that every step has the same arithmetic wherever a run begins or goes on. All other calls
+/// are replays. A call that cannot be recorded, or is not like the ones before, turns all further ones eager: nothing is lost and nothing
+/// done twice. Only where calls went unseen since the last comparison it throws Error, since they may have been wrong. Off where the switch
+/// is off, and for loops too short to gain.
 CompileOptions for_loop(int64_t steps, bool wanted = true);
 /// The switch of all these loops, on unless the environment says SCOREGRAD_COMPILE=off. (SCOREGRAD_COMPILE=log writes a line to stderr
 /// where a loop stays eager because its step cannot be recorded.)

@@ -1,6 +1,7 @@
 // A lenient step, as the library's loops have it: what it does where nothing can be replayed, and what it undoes where it replays.
 #include <cstdlib>
 #include <functional>
+#include <optional>
 
 #include "autograd/backend/machine.h"
 #include "autograd/compile/compile.h"
@@ -60,6 +61,44 @@ TEST_CASE("a called step with products leaves captured tensors and arguments as 
     CHECK(apart(step({x})[0], want_x) == 0);
     CHECK((apart(x, want_x) == 0 && apart(w, want_w) == 0 && counter.item() == call));
   }
+}
+
+TEST_CASE("where products are made in blocks of rows, a step that is called has the bits of one that is replayed") {
+  const Options o{.dtype = float32};
+  const int64_t n = 2048, d = 48;
+  const Tensor first = normal({d, d}, Key(1), o) / 7, bias = normal({d}, Key(2), o);
+  // Twenty steps, by a new compiled step after every `piece`.
+  bool blocked = false;
+  const auto run = [&](int piece, CompileOptions how) {
+    const Tensor w = first.to(float64).to(float32).requires_grad(), counter = scalar(0, f64);
+    std::optional<CompiledStep> step;
+    Tensor x = normal({n, d}, Key(3), o);
+    for (int call = 0; call < 20; ++call) {
+      if (call % piece == 0)
+        step.emplace(
+            [&](const Tensors& in) {
+              const Tensor loss = mean(square(tanh(matmul(tanh(matmul(in[0], w) + bias), w) + bias) - 0.3)), g = grad(loss, w);
+              const NoGrad plain;
+              copy_(w, w - 0.1 * g);
+              add_(counter, 1);
+              add_(in[0], 0.01);  // and its argument
+              return Tensors{loss.detach()};
+            },
+            how);
+      (*step)({x});
+    }
+    if (how.enabled) {
+      CHECK(step->replayed() == piece);
+      blocked = contains(step->show(Pass::blocked), "for ");
+    }
+    CHECK(counter.item() == 20);
+    CHECK(apart(x, normal({n, d}, Key(3), o) + 0.2) < 1e-5);
+    return w.detach();
+  };
+  const Tensor whole = run(20, for_loop(100));
+  for (int piece : {1, 4, 10}) CHECK(apart(run(piece, for_loop(100)), whole) == 0);
+  CHECK(apart(run(20, {.enabled = false}), whole) < 1e-5);
+  CHECK(blocked == (default_device() == cpu));
 }
 
 TEST_CASE("a lenient step that reads on the host, keeps what it made or returns a history runs on as if nobody watched") {
