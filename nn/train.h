@@ -38,9 +38,9 @@ Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const Trai
               Where at = Where::here());
 
 /// The same for a step that is a function of tensors: it does not know its number, it gets options.batch(i), in memory of its own, and a
-/// key whose words are in a tensor where the data are (options.batch, else options.state). So it is compiled (for_loop): called in its first
-/// three steps, in ever fewer later ones and before each checkpoint and the end, and replayed in between. What changes from step to step
-/// must be in tensors. A step that reads values on the host or cannot be recorded for another reason stays eager.
+/// key whose words are in a tensor where the data are (options.batch, else options.state). So it is compiled (for_loop): called in its
+/// first three steps, in ever fewer later ones and before each checkpoint and the end, and replayed in between. What changes from step to
+/// step must be in tensors. A step that reads values on the host or cannot be recorded for another reason stays eager.
 Trained train(const std::function<Tensor(const Tensors& batch, const Key&)>& step, const TrainOptions& options, const Key& key,
               Where at = Where::here());
 
