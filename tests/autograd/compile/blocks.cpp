@@ -139,6 +139,7 @@ struct Layer {
 }  // namespace
 
 TEST_CASE("random steps over rows, made in bands, replay with the bits of eager execution") {
+  if (default_device() != cpu) return;  // a GPU has its own threads
   const int threads_before = threads();
   size_t bands = 0;
   for (unsigned seed = 0; seed < 1000; ++seed) bands += compare(seed, false);
@@ -147,6 +148,7 @@ TEST_CASE("random steps over rows, made in bands, replay with the bits of eager 
 }
 
 TEST_CASE("with matrix products, which a band cuts into tiles of its own, to rounding") {
+  if (default_device() != cpu) return;  // a GPU has its own threads
   const int threads_before = threads();
   size_t bands = 0;
   for (unsigned seed = 0; seed < 500; ++seed) bands += compare(seed, true);
@@ -155,6 +157,7 @@ TEST_CASE("with matrix products, which a band cuts into tiles of its own, to rou
 }
 
 TEST_CASE("a network over many rows is a band, whose bits do not depend on the number of threads") {
+  if (default_device() != cpu) return;  // a GPU has its own threads
   const int threads_before = threads();
   const Layer layer;
   const Tensor x = normal({5000, 64}, Key(3));
@@ -177,6 +180,7 @@ TEST_CASE("a network over many rows is a band, whose bits do not depend on the n
 }
 
 TEST_CASE("what only a band uses takes memory for one block") {
+  if (default_device() != cpu) return;  // a GPU has its own threads
   const Tensor x = normal({20000, 8}, Key(4));
   auto step = compile([&](const Tensor& rows) {
     const Tensor wide = tanh(matmul(rows, ones({8, 64}))), wider = tanh(matmul(wide, ones({64, 64})));
@@ -187,6 +191,7 @@ TEST_CASE("what only a band uses takes memory for one block") {
 }
 
 TEST_CASE("an error in a block ends the step at the user's line, and the next step is right") {
+  if (default_device() != cpu) return;  // a GPU has its own threads
   const Tensor table = arange(0, 64, 1);
   const auto f = [&](const Tensor& index, const Tensor& rows) { return exp(rows * 0.1) * unsqueeze(index_select(table, 0, index), 1) + 1; };
   auto step = compile(f);
