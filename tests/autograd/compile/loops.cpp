@@ -119,7 +119,8 @@ TEST_CASE("a lenient step that reads on the host, keeps what it made or returns 
        }},
       {"part of a recorded computation", [&](const Tensors& x) { return Tensors{6 * x[0] + 0 * w}; }},
   };
-  for (const auto& [why, f] : cases) {
+  for (const auto& [why, step_of_case] : cases) {
+    const auto& f = step_of_case;  // clang 14 captures no structured binding
     CAPTURE(why);
     calls = 0;
     CompiledStep step(
