@@ -38,7 +38,8 @@ int64_t differing(DType t, Reduction kind, const Shape& shape, const Axes& axes,
 }  // namespace
 
 TEST_CASE("a reduced program is bit for bit the reduction of its stored values, whatever the shape and the layout") {
-  const Shape shapes[] = {{7}, {70001}, {16384}, {3, 40000}, {500, 90}, {90, 500}, {6, 5000}, {40, 30, 40}, {1, 20000}, {5000, 7}, {130, 600}, {70, 6, 80}};
+  const Shape shapes[] = {{7},       {70001},      {16384},    {3, 40000}, {500, 90},  {90, 500},
+                          {6, 5000}, {40, 30, 40}, {1, 20000}, {5000, 7},  {130, 600}, {70, 6, 80}};
   for (DType t : {float32, float64})
     for (Reduction kind : {Reduction::sum, Reduction::prod, Reduction::max, Reduction::min})
       for (const Shape& shape : shapes) {
