@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "autograd/backend/machine.h"
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 #include "examples/verify/families.h"
 #include "examples/verify/output.h"
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 
 namespace scoregrad::nn {
 

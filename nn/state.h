@@ -1,6 +1,6 @@
 // Modules as files: the tensors that a module names, kept in safetensors and put back by name.
 #pragma once
-#include "autograd/tensor/safetensors.h"
+#include "autograd/files/safetensors.h"
 #include "nn/module.h"
 
 namespace scoregrad::nn {

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "autograd/compile/compile.h"
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 #include "nn/log.h"
 #include "nn/progress.h"
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 
 namespace scoregrad::report {
 namespace {

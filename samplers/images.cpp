@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "autograd/files/idx.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
-#include "autograd/tensor/idx.h"
 
 namespace scoregrad {
 namespace {

@@ -23,6 +23,7 @@ const std::vector<Layer> layers = {
     {"cpu/", {"autograd/backend/"}},
     {"cuda/", {"autograd/backend/"}},
     {"autograd/tensor/", {"autograd/backend/"}},
+    {"autograd/files/", {"autograd/backend/", "autograd/tensor/"}},
     {"autograd/graph/", {"autograd/backend/", "autograd/tensor/"}},
     {"autograd/ops/", {"autograd/backend/", "autograd/tensor/", "autograd/graph/"}},
     {"autograd/compile/", {"autograd/"}},

@@ -10,7 +10,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 
 namespace scoregrad {
 namespace {

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <filesystem>
 
-#include "autograd/tensor/idx.h"
-#include "autograd/tensor/npy.h"
+#include "autograd/files/idx.h"
+#include "autograd/files/npy.h"
 #include "examples/verify/families.h"
 #include "nn/mlp.h"
 #include "nn/optimiser.h"

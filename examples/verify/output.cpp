@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 #include "scoregrad/config.h"
 
 namespace scoregrad::verify {

@@ -1,4 +1,4 @@
-#include "autograd/tensor/idx.h"
+#include "autograd/files/idx.h"
 
 #include "scoregrad/config.h"
 #include "tests/fuzz/reader.h"

@@ -1,4 +1,4 @@
-#include "autograd/tensor/npy.h"
+#include "autograd/files/npy.h"
 
 #include "autograd/ops/ops.h"
 #include "tests/fuzz/reader.h"

@@ -1,7 +1,7 @@
-#include "autograd/tensor/npz.h"
+#include "autograd/files/npz.h"
 
+#include "autograd/files/npy.h"
 #include "autograd/ops/ops.h"
-#include "autograd/tensor/npy.h"
 #include "scoregrad/config.h"
 #include "tests/fuzz/reader.h"
 #if SCOREGRAD_HAVE_ZLIB

@@ -1,5 +1,5 @@
 // A .npy file: "\x93NUMPY", version, header length, a Python dictionary padded to a multiple of 64, the elements.
-#include "autograd/tensor/npy.h"
+#include "autograd/files/npy.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "autograd/tensor/encoding.h"
+#include "autograd/files/encoding.h"
 
 namespace scoregrad {
 namespace {

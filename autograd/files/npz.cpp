@@ -1,10 +1,10 @@
-#include "autograd/tensor/npz.h"
+#include "autograd/files/npz.h"
 
 #include <fmt/format.h>
 
-#include "autograd/tensor/encoding.h"
-#include "autograd/tensor/npy.h"
-#include "autograd/tensor/zip.h"
+#include "autograd/files/encoding.h"
+#include "autograd/files/npy.h"
+#include "autograd/files/zip.h"
 
 namespace scoregrad {
 namespace {

@@ -1,4 +1,4 @@
-#include "autograd/tensor/npz.h"
+#include "autograd/files/npz.h"
 
 #include "autograd/ops/ops.h"
 #include "scoregrad/config.h"

@@ -1,4 +1,4 @@
-#include "autograd/tensor/safetensors.h"
+#include "autograd/files/safetensors.h"
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 // NumPy's .npz archives: a zip file with a .npy file for each array.   (APPNOTE.TXT 6.3.10 of PKWARE)
 #pragma once
-#include "autograd/tensor/named.h"
+#include "autograd/files/named.h"
 
 namespace scoregrad {
 

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "autograd/tensor/inflate.h"
+#include "autograd/files/inflate.h"
 
 namespace scoregrad {
 

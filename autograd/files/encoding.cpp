@@ -1,4 +1,4 @@
-#include "autograd/tensor/encoding.h"
+#include "autograd/files/encoding.h"
 
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "autograd/tensor/safetensors_header.h"
+#include "autograd/files/safetensors_header.h"
 
 #include <fmt/format.h>
 

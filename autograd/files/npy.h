@@ -1,6 +1,6 @@
 // NumPy's .npy files.   (format: numpy.lib.format, versions 1.0 to 3.0)
 #pragma once
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 #include "autograd/tensor/tensor.h"
 
 namespace scoregrad {

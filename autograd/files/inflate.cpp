@@ -1,4 +1,4 @@
-#include "autograd/tensor/inflate.h"
+#include "autograd/files/inflate.h"
 
 #include <algorithm>
 

@@ -1,12 +1,12 @@
 // A safetensors file: the length of the header in 8 bytes, a JSON object padded with spaces to a multiple of 8, the elements.
-#include "autograd/tensor/safetensors.h"
+#include "autograd/files/safetensors.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "autograd/tensor/safetensors_header.h"
+#include "autograd/files/safetensors_header.h"
 
 namespace scoregrad {
 namespace {

@@ -1,12 +1,12 @@
 // An IDX file: two zero bytes, the element type, the rank, the extents and the elements, all big-endian.
-#include "autograd/tensor/idx.h"
+#include "autograd/files/idx.h"
 
 #include <fmt/format.h>
 
 #include <optional>
 
-#include "autograd/tensor/encoding.h"
-#include "autograd/tensor/inflate.h"
+#include "autograd/files/encoding.h"
+#include "autograd/files/inflate.h"
 
 namespace scoregrad {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 #include <memory>
 
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 
 namespace scoregrad {
 

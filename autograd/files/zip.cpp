@@ -1,7 +1,7 @@
 // A zip archive: members one after another, then a directory of them, then a record that says where the directory is. Sizes and positions
 // are taken from the directory, because a member's own header may leave them open. Numbers are little-endian; those beyond 32 bits stand in
 // an extra field (zip64).
-#include "autograd/tensor/zip.h"
+#include "autograd/files/zip.h"
 
 #include <fmt/format.h>
 

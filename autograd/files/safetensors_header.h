@@ -2,8 +2,8 @@
 #pragma once
 #include <vector>
 
-#include "autograd/tensor/encoding.h"
-#include "autograd/tensor/safetensors.h"
+#include "autograd/files/encoding.h"
+#include "autograd/files/safetensors.h"
 
 namespace scoregrad {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <algorithm>
 
-#include "autograd/tensor/file.h"
+#include "autograd/files/file.h"
 #include "autograd/tensor/tensor.h"
 
 namespace scoregrad {

@@ -1,6 +1,6 @@
 // safetensors files, as the networks of other programs come in.   (github.com/huggingface/safetensors, format of version 0.4)
 #pragma once
-#include "autograd/tensor/named.h"
+#include "autograd/files/named.h"
 
 namespace scoregrad {
 
