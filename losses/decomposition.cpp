@@ -240,7 +240,7 @@ Decomposition run(const ConditionalScore& score, const Plan& plan, const Decompo
     // dsm and c3 have the target t itself here, -eps / sigma, several for each x_t: a noise of -t at level 1 says the same.
     const Tensor noise_at_one = -draws.t;
     measures.begin();
-    measures.add(weighted(draws, mean(dsm(unsqueeze(s, 1), noise_at_one, 1), {1})), at);
+    measures.add(weighted(draws, mean(dsm(broadcast_to(unsqueeze(s, 1), draws.t.shape()), noise_at_one, 1), {1})), at);
     measures.add(weighted(draws, esm(s, draws.target)), at);
     measures.add(weighted(draws, c2(draws.target)), at);
     measures.add(weighted(draws, mean(c3(noise_at_one, 1), {1})), at);

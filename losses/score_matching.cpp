@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "autograd/graph/gradient.h"
+#include "losses/demand.h"
 #include "nn/divergence.h"
 
 namespace scoregrad::losses {
@@ -13,12 +12,6 @@ namespace {
 Tensor half_square(const Tensor& x) { return 0.5 * sum(square(x), {-1}); }
 Tensor scaled(const Tensor& eps, const Number& sigma) { return eps / sigma.like(eps, eps.rank()); }
 
-// A level of zero gives infinities, a negative one a loss with the wrong sign: better said at once. A tensor's values are not read for it:
-// a compiled step may not.
-void check_level(const char* op, const Number& sigma, Where at) {
-  if (sigma.is_number() && (!(sigma.value() > 0) || !std::isfinite(sigma.value())))
-    throw Error(at, fmt::format("{}: a noise level of {}; it must be positive and finite", op, sigma.value()));
-}
 void check_step(const char* op, const Tensor& xt, const Tensor& v, double step, Where at) {
   if (xt.rank() != 2 || v.shape() != xt.shape())
     throw Error(at, fmt::format("{}: directions of shape {} at points of shape {}; both must be [n, d]", op, to_string(v.shape()),
@@ -26,9 +19,11 @@ void check_step(const char* op, const Tensor& xt, const Tensor& v, double step, 
   if (!(step > 0)) throw Error(at, fmt::format("{}: a step of {}", op, step));
 }
 // f at x + h v and at x - h v, from one call.
-std::pair<Tensor, Tensor> on_both_sides(const Score& f, const Tensor& xt, const Tensor& v, double step) {
-  const Tensor both = f(concat({xt + step * v, xt - step * v}, 0));
+std::pair<Tensor, Tensor> on_both_sides(const char* op, const Score& f, bool vector_valued, const Tensor& xt, const Tensor& v, double step,
+                                        Where at) {
   const int64_t n = xt.extent(0);
+  const Tensor both = f(concat({xt + step * v, xt - step * v}, 0));
+  demand_shape(op, {"what the function returned", both}, vector_valued ? Shape{2 * n, xt.extent(1)} : Shape{2 * n}, at);
   return {narrow(both, 0, 0, n), narrow(both, 0, n, 2 * n)};
 }
 
@@ -66,11 +61,13 @@ Tensor sliced(const char* op, const Tensor& s, const Tensor& xt, const Tensor& v
 
 Tensor esm(const Tensor& s, const Tensor& target, Where at) {
   const CallerScope scope(at);
+  demand_alike("esm", {{"s", s}, {"s*", target}}, at);
   return half_square(s - target);
 }
 Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at) {
   const CallerScope scope(at);
-  check_level("dsm", sigma, at);
+  demand_alike("dsm", {{"s", s}, {"eps", eps}}, at);
+  demand_level("dsm", "sigma", sigma, eps, at);
   return half_square(s + scaled(eps, sigma));
 }
 Tensor ism(const Tensor& s, const Tensor& xt, Where at) {
@@ -93,15 +90,17 @@ Tensor ssm_vr(const Tensor& s, const Tensor& xt, const Tensor& v, Where at) {
 Tensor fd_ssm(const Score& s, const Tensor& xt, const Tensor& v, double step, Where at) {
   const CallerScope scope(at);
   check_step("fd_ssm", xt, v, step, at);
-  const auto [ahead, behind] = on_both_sides(s, xt, v, step);
+  const auto [ahead, behind] = on_both_sides("fd_ssm", s, true, xt, v, step, at);
   const Tensor a = dot(v, ahead), b = dot(v, behind);
   return square(a + b) / 8 + (a - b) / (2 * step);
 }
 Tensor fd_ssm_energy(const std::function<Tensor(const Tensor&)>& log_density, const Tensor& xt, const Tensor& v, double step, Where at) {
   const CallerScope scope(at);
   check_step("fd_ssm_energy", xt, v, step, at);
-  const auto [a, b] = on_both_sides(log_density, xt, v, step);
-  return (square(a - b) / 8 + (a + b - 2 * log_density(xt))) / (step * step);
+  const auto [a, b] = on_both_sides("fd_ssm_energy", log_density, false, xt, v, step, at);
+  const Tensor here = log_density(xt);
+  demand_shape("fd_ssm_energy", {"what the function returned", here}, {xt.extent(0)}, at);
+  return (square(a - b) / 8 + (a + b - 2 * here)) / (step * step);
 }
 Tensor score_norm(const Tensor& s, double lambda, Where at) {
   const CallerScope scope(at);
@@ -113,7 +112,7 @@ Tensor c2(const Tensor& target, Where at) {
 }
 Tensor c3(const Tensor& eps, const Number& sigma, Where at) {
   const CallerScope scope(at);
-  check_level("c3", sigma, at);
+  demand_level("c3", "sigma", sigma, eps, at);
   return half_square(scaled(eps, sigma));
 }
 
@@ -132,17 +131,20 @@ Tensor divergence(const Tensor& s, const Tensor& xt, Where at) {
 
 Tensor sds(const Tensor& s, const Tensor& eps, const Number& sigma, const Tensor& xt, Where at) {
   const CallerScope scope(at);
-  check_level("sds", sigma, at);
+  demand_alike("sds", {{"s", s}, {"eps", eps}, {"x_t", xt}}, at);
+  demand_level("sds", "sigma", sigma, eps, at);
   return -dot((s + scaled(eps, sigma)).detach(), xt);
 }
 Tensor vsd(const Tensor& s, const Tensor& target, const Tensor& xt, Where at) {
   const CallerScope scope(at);
+  demand_alike("vsd", {{"s", s}, {"s*", target}, {"x_t", xt}}, at);
   return -dot((s - target).detach(), xt);
 }
 Tensor red_diff(const Tensor& s, const Tensor& eps, const Tensor& x, const Number& alpha, const Number& sigma, Where at) {
   const CallerScope scope(at);
-  check_level("red_diff", sigma, at);
-  check_level("red_diff", alpha, at);
+  demand_alike("red_diff", {{"s", s}, {"eps", eps}, {"x", x}}, at);
+  demand_level("red_diff", "sigma", sigma, eps, at);
+  demand_level("red_diff", "alpha", alpha, eps, at);
   const Tensor level = sigma.like(eps, eps.rank()), inverse_ratio = level / alpha.like(eps, eps.rank());
   return dot((inverse_ratio * (-(level * s) - eps)).detach(), x);
 }

@@ -1,5 +1,5 @@
 // The losses of score matching, each one value per sample; weighting and mean are the caller's. All carry the factor 1/2 and sum over the
-// coordinates. Throughout x_t = alpha x + sigma eps, t = grad log q(x_t | x) = -eps / sigma, s* = grad log q(x_t | c) and s the model.
+// coordinates. They never broadcast: what is not of the shape that is stated is an Error. Throughout x_t = alpha x + sigma eps, t = grad log q(x_t | x) = -eps / sigma, s* = grad log q(x_t | c) and s the model.
 #pragma once
 #include "losses/setup.h"
 #include "nn/mlp.h"

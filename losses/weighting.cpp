@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "losses/demand.h"
 #include "losses/score_matching.h"
 
 namespace scoregrad::losses {
@@ -35,8 +36,11 @@ Tensor denoising_at(const TimedScore& s, const Tensor& x, const Tensor& eps, con
   if (x.rank() != 2 || eps.shape() != x.shape() || t.shape() != Shape{x.extent(0)})
     throw Error(at, fmt::format("denoising: x of shape {}, eps of shape {} and t of shape {}; [n, d], [n, d] and [n] are needed",
                                 to_string(x.shape()), to_string(eps.shape()), to_string(t.shape())));
-  const Tensor xt = column(noise.alpha) * x + column(noise.sigma) * eps;
-  return weight(noise) * dsm(s(xt, t), eps, noise.sigma, at);
+  demand_shape("denoising", {"alpha", noise.alpha}, t.shape(), at);
+  demand_shape("denoising", {"sigma", noise.sigma}, t.shape(), at);
+  const Tensor xt = column(noise.alpha) * x + column(noise.sigma) * eps, factor = weight(noise);
+  demand_shape("denoising", {"the weighting", factor}, t.shape(), at);
+  return factor * dsm(s(xt, t), eps, noise.sigma, at);
 }
 
 Tensor ncsn(const TimedScore& s, const Tensor& x, const std::vector<double>& ladder, const Key& key, Where at) {
@@ -54,10 +58,12 @@ Tensor ncsn(const TimedScore& s, const Tensor& x, const std::vector<double>& lad
 Tensor edm(const TimedScore& denoiser, const Tensor& x, const Tensor& eps, const Tensor& sigma, double sigma_data, Where at) {
   const CallerScope scope(at);
   check_data_level("edm", sigma_data, at);
-  if (sigma.shape() != Shape{x.extent(0)})
-    throw Error(at, fmt::format("edm: noise levels of shape {} for {} rows", to_string(sigma.shape()), x.extent(0)));
+  demand_alike("edm", {{"x", x}, {"eps", eps}}, at);
+  demand_shape("edm", {"sigma", sigma}, {x.extent(0)}, at);
   const Tensor weight = (square(sigma) + sigma_data * sigma_data) / square(sigma * sigma_data);
-  return 0.5 * weight * sum(square(denoiser(x + column(sigma) * eps, sigma) - x), {-1});
+  const Tensor denoised = denoiser(x + column(sigma) * eps, sigma);
+  demand_shape("edm", {"the denoiser's value", denoised}, x.shape(), at);
+  return 0.5 * weight * sum(square(denoised - x), {-1});
 }
 
 }  // namespace scoregrad::losses

@@ -12,6 +12,7 @@ namespace {
 
 // The trapezoidal rule converges exponentially; more dimensions must do with a wider step.
 quadrature::Rule rule_for(int64_t dims) {
+  if (dims > 4) throw Unsupported(fmt::format("an exact sum over a grid in {} dimensions", dims));
   return dims <= 2 ? quadrature::trapezoid(9, 0.1) : dims == 3 ? quadrature::trapezoid(7.8, 0.2) : quadrature::trapezoid(7, 0.25);
 }
 

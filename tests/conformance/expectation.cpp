@@ -63,7 +63,10 @@ Tensor tracked(Tensor x) {
   return x;
 }
 
-quadrature::Nodes exact_nodes(int64_t dims, Options options) { return product(quadrature::gauss_hermite(2), dims, options); }
+quadrature::Nodes exact_nodes(int64_t dims, Options options) {
+  if (dims > 20) throw Unsupported(fmt::format("an exact sum over 2^{} nodes", dims));
+  return product(quadrature::gauss_hermite(2), dims, options);
+}
 
 Named losses_of(const Gaussian& p, const Gaussian& target, const Score& s, double alpha, double sigma) {
   const int64_t d = p.dim();

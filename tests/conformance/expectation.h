@@ -39,7 +39,8 @@ Tensor weighted(const Tensor& weights, const Tensor& f);
 /// vsd_kl, of which only the gradients mean something. x_t must be tracked.
 Named losses_of(const Block& b, double sigma);
 
-/// Nodes that are exact for polynomials of degree 3 in each of `dims` standard normals: enough for affine scores of Gaussians.
+/// Nodes that are exact for polynomials of degree 3 in each of `dims` standard normals: enough for affine scores of Gaussians. Throws
+/// Unsupported where they are too many to be summed.
 quadrature::Nodes exact_nodes(int64_t dims, Options options);
 /// The losses of p under a score that is affine in x_t, exact. The target is the score of `target`, which is p on another path.
 using Score = std::function<Tensor(const Tensor&)>;

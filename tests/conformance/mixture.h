@@ -12,7 +12,8 @@ Mixture line_mixture_of(const Field& components);
 /// A key that is a number, "0.25".
 double number_of(const Field& object, const std::string& key);
 
-/// The trapezoidal rule for so many dimensions: it converges exponentially, and more dimensions must do with a wider step.
+/// The trapezoidal rule for so many dimensions: it converges exponentially, and more dimensions must do with a wider step; beyond three it
+/// throws Unsupported.
 quadrature::Rule rule_for(int64_t dims);
 /// Visits the law of x_t = alpha x + sigma eps in blocks of weights, eps and x_t; gradients reach p, its weights included.
 void visit(const Mixture& p, double alpha, double sigma, const std::function<void(const Block&)>& block);

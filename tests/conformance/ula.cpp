@@ -1,6 +1,7 @@
 // ula_gaussian: Langevin chains, probability flows, reverse diffusions and diagnostics where everything is known.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "samplers/diagnostics.h"
@@ -72,7 +73,9 @@ void flow(const Law& law, const S& schedule, double from, double to, double x, c
 void ula_chain(const Field& test, Values& values) {
   const double v = test["v"].number(), e = test["eps"].number();
   const Gaussian target = on_line(0, v, test.options());
-  const std::vector<LineLaw> laws = chain(target, {e, 10}, 0, test["x0_variance"].number());
+  const size_t lags = test["autocorrelation_lag"].size(), path = test["variance_path"].size(),
+               laws_needed = std::max({lags, path, size_t{2}});
+  const std::vector<LineLaw> laws = chain(target, {e, static_cast<int64_t>(laws_needed) - 1}, 0, test["x0_variance"].number());
   const double a = laws[1].slope;
   values.add("a", a);
   values.add("stationary_variance", e / (1 - a * a));
@@ -80,8 +83,8 @@ void ula_chain(const Field& test, Values& values) {
   values.add("iat", (1 + a) / (1 - a));
   std::vector<double> correlation, variance;
   for (const LineLaw& law : laws) {
-    if (correlation.size() < test["autocorrelation_lag"].size()) correlation.push_back(law.slope);
-    variance.push_back(law.variance);
+    if (correlation.size() < lags) correlation.push_back(law.slope);
+    if (variance.size() < path) variance.push_back(law.variance);
   }
   values.add("autocorrelation_lag", from(correlation, test.options()));
   values.add("variance_path", from(variance, test.options()));

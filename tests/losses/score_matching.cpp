@@ -4,6 +4,7 @@
 
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/random.h"
+#include "losses/parametrisation.h"
 #include "nn/mlp.h"
 #include "samplers/quadrature.h"
 #include "tests/catch.h"
@@ -180,7 +181,40 @@ TEST_CASE("distillation of a Gaussian: with the network path the gradient of DSM
 
   const double alpha = 0.8, model = alpha * alpha * v + sigma * sigma;
   const Tensor point = full({1, 1}, m0, f64).requires_grad(), noised = alpha * point + sigma * e;
-  const Tensor residual = red_diff(-noised / model, e, point, alpha, sigma);
+  const Tensor residual = red_diff(-noised / model, e, broadcast_to(point, e.shape()), alpha, sigma);
   CHECK(apart(grad(sum(nodes.weights * residual), point).item(), sigma * sigma * m0 / model) < 1e-13);
   CHECK_THROWS_AS(red_diff(noised, e, point, 0.0, sigma), Error);
+}
+
+TEST_CASE("no per-sample loss broadcasts: each states the shapes that it wants") {
+  const Tensor column = from({1, 2, 3}, {3, 1}, f64), flat = from({1, 2, 3}, f64), one = from({0.5}, {1, 1}, f64);
+  const Tensor rows = ones({3, 2}, f64), two_levels = from({1, 2}, f64);
+  for (const Tensor& other : {flat, one}) {
+    CHECK_THROWS_AS(esm(column, other), Error);
+    CHECK_THROWS_AS(dsm(column, other, 1), Error);
+    CHECK_THROWS_AS(sds(column, other, 1, column), Error);
+    CHECK_THROWS_AS(sds(column, column, 1, other), Error);
+    CHECK_THROWS_AS(vsd(column, other, column), Error);
+    CHECK_THROWS_AS(red_diff(column, other, column, 1, 1), Error);
+    CHECK_THROWS_AS(denoising(Predicts::eps, column, column, other, {1, 1}), Error);
+    CHECK_THROWS_AS(denoising(Predicts::eps, other, column, column, {1, 1}), Error);
+    CHECK_THROWS_AS(target_of(Predicts::v, column, other, {1, 1}), Error);
+    CHECK_THROWS_AS(prediction(Predicts::x0, other, column, {1, 1}), Error);
+    CHECK_THROWS_AS(score_from(Predicts::x0, other, column, {1, 1}), Error);
+    const Tensor at = column.detach().requires_grad();
+    CHECK_THROWS_AS(ism(broadcast_to(sum(at), other.shape()), at), Error);
+    CHECK_THROWS_AS(ssm(at * 2, at, other), Error);
+    CHECK_THROWS_AS(fd_ssm([&](const Tensor&) { return other; }, column, column, 0.1), Error);
+    CHECK_THROWS_AS(fd_ssm_energy([](const Tensor& x) { return x; }, column, column, 0.1), Error);
+  }
+  // A level is one for all or one a row, and [3] is no row of [1, 3].
+  for (const Tensor& level : {two_levels, flat}) {
+    CHECK_THROWS_AS(dsm(ones({1, 3}, f64), ones({1, 3}, f64), level), Error);
+    CHECK_THROWS_AS(c3(ones({1, 3}, f64), level), Error);
+    CHECK_THROWS_AS(target_of(Predicts::v, ones({1, 3}, f64), ones({1, 3}, f64), {level, 1}), Error);
+  }
+  CHECK(dsm(rows, rows, flat).shape() == Shape{3});
+  CHECK(dsm(rows, rows, column).shape() == Shape{3});
+  CHECK(c3(ones({3, 4, 2}, f64), flat).shape() == Shape{3, 4});
+  CHECK_THROWS_AS(denoising(Predicts::eps, rows, rows, rows, {1, -1}), Error);
 }

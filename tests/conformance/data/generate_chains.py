@@ -45,9 +45,9 @@ def legendre(n):
     return out
 
 
-def ula(v, e, v0):
+def ula(v, e, v0, steps=10):
     a, path = 1 - e / (2 * v), [v0]
-    for _ in range(10):
+    for _ in range(steps):
         path.append(a * a * path[-1] + e)
     return {"v": v, "eps": e, "a": a, "stationary_variance": v / (1 - e / (4 * v)), "iat": 1 + 2 * a / (1 - a),
             "autocorrelation_lag": [a**k for k in range(6)], "x0_variance": v0, "variance_path": path}
@@ -185,7 +185,7 @@ def half_plane(sigma):
 
 if __name__ == "__main__":
     content = {
-        "ula": [ula(1.3, 0.4, 0.2), ula(0.25, 0.1, 3.0)],
+        "ula": [ula(1.3, 0.4, 0.2), ula(0.25, 0.1, 3.0), ula(0.8, 0.3, 1.5, steps=15)],
         "ula_trajectory": [trajectory(0.15, 7)],
         "mala": [acceptance(e) for e in (0.2, 0.9, 3.0, 6.0)],
         "annealed": [annealed(-0.7, 0.4, [5.0, 1.5, 0.4], 0.03, 15, 1.0, 2.0)],
