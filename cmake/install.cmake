@@ -1,21 +1,14 @@
-# `cmake --install`: headers under include/scoregrad/ (the include root, so that <scoregrad.h> reads the same everywhere), the library, and
-# the package for find_package(scoregrad).
-include(GNUInstallDirs)
+# `cmake --install`: <scoregrad.h> and the headers under <scoregrad/...>, the library, and the package for find_package(scoregrad).
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/scoregrad)
-set(header_dir ${CMAKE_INSTALL_INCLUDEDIR}/scoregrad)
 
 install(TARGETS scoregrad EXPORT scoregrad)
 if(SCOREGRAD_HAVE_CUDA)
   install(TARGETS scoregrad_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} OPTIONAL)  # absent where only some targets were built
 endif()
 install(EXPORT scoregrad NAMESPACE scoregrad:: FILE scoregradTargets.cmake DESTINATION ${package_dir})
-foreach(folder autograd report nn samplers losses)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${header_dir} FILES_MATCHING PATTERN *.h PATTERN *.def PATTERN *.inc)
-endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/scoregrad.h DESTINATION ${header_dir})
-install(FILES ${PROJECT_SOURCE_DIR}/scoregrad/fmt.h ${PROJECT_BINARY_DIR}/include/scoregrad/config.h DESTINATION ${header_dir}/scoregrad)
+install(DIRECTORY ${PROJECT_BINARY_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} PATTERN device_text.inc EXCLUDE)
 
 set(scoregrad_used_features "")
 foreach(feature IN LISTS scoregrad_features)

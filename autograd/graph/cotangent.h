@@ -11,10 +11,10 @@ namespace scoregrad {
 class Paths {
  public:
   /// The path that is `path` with `label` on its far side from the loss: reverse sweeps meet the tag nearest the loss first.
-  int below(int path, const std::string& label) { return find(path == 0 ? label : names_[path] + "/" + label); }
+  int below(int path, const std::string& label) { return find(path == 0 ? label : names_[size_t(path)] + "/" + label); }
   /// The path that is `path` with `label` on its near side: forward sweeps meet the tag nearest the loss last.
-  int above(int path, const std::string& label) { return find(path == 0 ? label : label + "/" + names_[path]); }
-  const std::string& name(int path) const { return names_[path]; }
+  int above(int path, const std::string& label) { return find(path == 0 ? label : label + "/" + names_[size_t(path)]); }
+  const std::string& name(int path) const { return names_[size_t(path)]; }
 
  private:
   int find(const std::string& name);
