@@ -10,3 +10,8 @@ foreach(path IN LISTS device_texts)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${path})
 endforeach()
 file(CONFIGURE OUTPUT include/scoregrad/device_text.inc CONTENT "${entries}" @ONLY)
+
+# gdb's printers, as the text of a section that gdb reads in programs: include/scoregrad/gdb_text.inc.
+file(READ ${PROJECT_SOURCE_DIR}/scoregrad/gdb.py text)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/scoregrad/gdb.py)
+file(CONFIGURE OUTPUT include/scoregrad/gdb_text.inc CONTENT "R\"gdb(${text})gdb\"\n" @ONLY)

@@ -8,7 +8,7 @@ if(SCOREGRAD_HAVE_CUDA)
   install(TARGETS scoregrad_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} OPTIONAL)  # absent where only some targets were built
 endif()
 install(EXPORT scoregrad NAMESPACE scoregrad:: FILE scoregradTargets.cmake DESTINATION ${package_dir})
-install(DIRECTORY ${PROJECT_BINARY_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} PATTERN device_text.inc EXCLUDE)
+install(DIRECTORY ${PROJECT_BINARY_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} PATTERN *_text.inc EXCLUDE)
 
 set(scoregrad_used_features "")
 foreach(feature IN LISTS scoregrad_features)

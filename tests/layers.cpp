@@ -70,8 +70,8 @@ std::vector<std::string> faults(const std::string& path, const std::vector<std::
     const std::string include = included(line), what = include.substr(std::min<size_t>(1, include.size()));
     if (include.rfind("<fmt/", 0) == 0 && library && extension != ".cpp" && path != "scoregrad/fmt.h")
       found.push_back(path + ": only .cpp files and scoregrad/fmt.h may include <" + what + ">");
-    if (include[0] == '"' && what != "scoregrad/config.h" && what != "scoregrad/device_text.inc" && what.rfind(layer->folder, 0) != 0 &&
-        !starts_with_any(what, layer->below))
+    if (include[0] == '"' && what != "scoregrad/config.h" && what != "scoregrad/device_text.inc" && what != "scoregrad/gdb_text.inc" &&
+        what.rfind(layer->folder, 0) != 0 && !starts_with_any(what, layer->below))
       found.push_back(path + ": may not include \"" + what + "\"");
   }
   return found;

@@ -2,6 +2,13 @@
 
 #include <fmt/format.h>
 
+#ifdef __ELF__
+// gdb reads its printers of the library's types here: scoregrad/gdb.py. "\4" says that the script itself follows, after its name.
+[[gnu::section(".debug_gdb_scripts"), gnu::used]] static const char gdb_script[] = "\4scoregrad\n"
+#include "scoregrad/gdb_text.inc"
+    ;
+#endif
+
 namespace scoregrad {
 
 void destroy(Body* b) { delete b; }
