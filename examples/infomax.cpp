@@ -30,7 +30,7 @@ struct LawRun {
 };
 LawRun law_under(const std::string& name, bool corrected, double until, Options o) {
   const quadrature::Nodes nodes = quadrature::product(quadrature::gauss_hermite(4), 2, o);
-  const Tensor z = narrow(nodes.z, 1, 0, 1), eps = narrow(nodes.z, 1, 1, 2);
+  const Tensor z = slice_axis(nodes.z, 1, 0, 1), eps = slice_axis(nodes.z, 1, 1, 2);
   const Tensor v = leaf({1}, 1, o), u = leaf({}, 0.8, o);
   const double sigma = 0.5, rate = 0.002;
   const auto steps = static_cast<int64_t>(std::lround(until / rate));
@@ -86,7 +86,7 @@ struct Modes {
         nodes(quadrature::product(quadrature::gauss_hermite(4), 3, o)) {}
   // DSM of all modes together; with `corrected` ESM, by the exact score.
   Tensor loss(const Tensor& k, bool corrected) const {
-    const Tensor x = sqrt(lambda) * narrow(nodes.z, 1, 0, 1), eta = narrow(nodes.z, 1, 1, 2), eps = narrow(nodes.z, 1, 2, 3);
+    const Tensor x = sqrt(lambda) * slice_axis(nodes.z, 1, 0, 1), eta = slice_axis(nodes.z, 1, 1, 2), eps = slice_axis(nodes.z, 1, 2, 3);
     const Tensor xt = x + sigma * eps, c = (sqrt(k / lambda) * x + eta) / sqrt(1 + k);
     const Tensor noise = broadcast_to(eps, xt.shape()), s = w * xt + v * c;
     Tensor each = dsm(s, noise, sigma);
@@ -175,7 +175,7 @@ void one_bit(Experiment& e) {
   const quadrature::Nodes nodes = quadrature::product(quadrature::gauss_hermite(side), 2, o);
   const Tensor x = concat({ones({nodes.z.extent(0), 1}, o), -ones({nodes.z.extent(0), 1}, o)}, 0);
   const Tensor z = concat({nodes.z, nodes.z}, 0), weights = 0.5 * concat({nodes.weights, nodes.weights}, 0);
-  const Tensor eta = narrow(z, 1, 0, 1), eps = narrow(z, 1, 1, 2), xt = x + eps;
+  const Tensor eta = slice_axis(z, 1, 0, 1), eps = slice_axis(z, 1, 1, 2), xt = x + eps;
   const Tensor phi = leaf({}, 0.2, o);
   const nn::MLP net({2, 24, 1}, nn::tanh, e.key("bit"), o);
   nn::Adam network(nn::parameters(net), {.rate = 0.01}), encoder({phi}, {.rate = 0.01});

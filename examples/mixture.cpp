@@ -51,7 +51,7 @@ class Trace {
   explicit Trace(const Poster& poster) : poster_(poster) {}
   std::function<void(int64_t, const Tensor&)> watch() {
     return [this](int64_t step, const Tensor& x) {
-      if (step % 10 == 0) parts_.push_back(matmul(narrow(x, 0, 0, 16), poster_.across).to(float64));
+      if (step % 10 == 0) parts_.push_back(matmul(slice_axis(x, 0, 0, 16), poster_.across).to(float64));
     };
   }
   Tensor chains() const { return stack(parts_, 1); }
@@ -62,7 +62,7 @@ class Trace {
 };
 
 report::Panel::Points shown(const Tensor& x, const std::string& name) {
-  const Tensor some = narrow(x, 0, 0, std::min<int64_t>(x.extent(0), 800));
+  const Tensor some = slice_axis(x, 0, 0, std::min<int64_t>(x.extent(0), 800));
   return {name, select(some, 1, 0).to_vector<double>(), select(some, 1, 1).to_vector<double>()};
 }
 std::string interval(const Share& s) { return fmt::format("{:.3f} ({:.3f} to {:.3f})", s.share, s.low, s.high); }
@@ -179,8 +179,8 @@ void body(Experiment& e) {
                       .rows = {}};
   const auto judged = [&](const std::string& name, const Tensor& x) {
     const PairAverage stein =
-        kernel_stein_discrepancy(narrow(x, 0, 0, some).to(float64), [&](const Tensor& y) { return score(y.to(o.dtype)).to(float64); });
-    const PairAverage mmd = mean_discrepancy(narrow(x, 0, 0, some).to(float64), exact.to(float64));
+        kernel_stein_discrepancy(slice_axis(x, 0, 0, some).to(float64), [&](const Tensor& y) { return score(y.to(o.dtype)).to(float64); });
+    const PairAverage mmd = mean_discrepancy(slice_axis(x, 0, 0, some).to(float64), exact.to(float64));
     tests.rows.push_back(
         {name, number(stein.value, 3), number(stein.value / stein.error, 2), number(mmd.value, 3), number(mmd.value / mmd.error, 2)});
     return std::array{stein.value / stein.error, mmd.value / mmd.error};

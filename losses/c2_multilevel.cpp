@@ -62,7 +62,7 @@ Parts parts(const Population& p, const Multilevel& m, size_t level, const Ladder
   const int64_t others = ladder.levels[level].others, half = m.base << level;
   const Weighted w = weighted(rows, p.others(rows, others, key));
   const auto f = [&](int64_t size) { return c2(scores(w, size, ladder.own)); };  // [n, blocks]
-  const Tensor halves = narrow(f(half), 1, 0, 2);
+  const Tensor halves = slice_axis(f(half), 1, 0, 2);
   return {mean(half == m.base ? halves : f(m.base), {1}), select(f(others), 1, 0) - mean(halves, {1})};
 }
 

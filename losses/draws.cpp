@@ -30,7 +30,7 @@ struct Noised {
 
 Noised as_they_arise(const Mixture& m, const Noising& level, const Tensor& z) {
   const int64_t d = m.dim();
-  const Tensor x = m.components().at(narrow(z, -1, 0, d)), eps = narrow(z, -1, d, 2 * d);
+  const Tensor x = m.components().at(slice_axis(z, -1, 0, d)), eps = slice_axis(z, -1, d, 2 * d);
   const Tensor s = level.sigma.like(x, 4);
   return {exp(m.log_probabilities()), level.alpha.like(x, 4) * x + s * eps, unsqueeze(broadcast_to(-(eps / s), x.shape()), -2)};
 }
@@ -138,8 +138,8 @@ Plan plan(const LinearEncoder& setup, const Noising& level, bool, Where at) {
   const auto draw = [=](const Nodes& noise, const Key&) {
     const CallerScope scope(at);
     const Noising outside = on_path(level, "dist"), inside = on_path(level, "target");
-    const Tensor x = setup.data.tagged("dist").at(narrow(noise.z, 1, 0, d));
-    const Tensor eta = narrow(noise.z, 1, d, d + m), eps = narrow(noise.z, 1, d + m, d + m + d);
+    const Tensor x = setup.data.tagged("dist").at(slice_axis(noise.z, 1, 0, d));
+    const Tensor eta = slice_axis(noise.z, 1, d, d + m), eps = slice_axis(noise.z, 1, d + m, d + m + d);
     const Tensor s = outside.sigma.like(x);
     Draws out;
     out.weight = noise.weights;
@@ -162,7 +162,7 @@ Plan plan(const NoisyEncoder& setup, const Noising& level, bool exact, Where at)
   const auto draw = [=](const Nodes& noise, const Key& key) {
     const CallerScope scope(at);
     const Noising outside = on_path(level, "dist"), inside = on_path(level, "target");
-    const Tensor eta = narrow(noise.z, 1, 0, m), eps = narrow(noise.z, 1, m, m + d), &points = setup.data.points;
+    const Tensor eta = slice_axis(noise.z, 1, 0, m), eps = slice_axis(noise.z, 1, m, m + d), &points = setup.data.points;
     const Tensor s = outside.sigma.like(eps), a = outside.alpha.like(eps), tau = setup.tau.like(eps);
     const int64_t q = eps.extent(0);
     Draws out;

@@ -24,7 +24,7 @@ std::pair<Tensor, Tensor> on_both_sides(const char* op, const Score& f, bool vec
   const int64_t n = xt.extent(0);
   const Tensor both = f(concat({xt + step * v, xt - step * v}, 0));
   demand_shape(op, {"what the function returned", both}, vector_valued ? Shape{2 * n, xt.extent(1)} : Shape{2 * n}, at);
-  return {narrow(both, 0, 0, n), narrow(both, 0, n, 2 * n)};
+  return {slice_axis(both, 0, 0, n), slice_axis(both, 0, n, 2 * n)};
 }
 
 void check_rows(const char* op, const Tensor& s, const Tensor& xt, Where at) {

@@ -22,18 +22,18 @@ Weighted weighted(const NoisedBatch& rows, const Candidates& candidates) {
 
 Tensor scores(const Weighted& w, int64_t size, bool own) {
   const int64_t n = w.logits.extent(0), blocks = w.count() / size, used = blocks * size, d = w.x.extent(-1);
-  Tensor logits = reshape(narrow(w.logits, 1, 0, used), {n, blocks, size});
+  Tensor logits = reshape(slice_axis(w.logits, 1, 0, used), {n, blocks, size});
   if (own) logits = concat({logits, broadcast_to(unsqueeze(w.own_logit, 1), {n, blocks, 1})}, 2);
-  const Tensor r = softmax(logits, -1), others = own ? narrow(r, 2, 0, size) : r;
+  const Tensor r = softmax(logits, -1), others = own ? slice_axis(r, 2, 0, size) : r;
   Tensor x;  // E x [n, blocks, d]
   if (w.x.rank() == 2) {
-    const Tensor points = reshape(narrow(w.x, 0, 0, used), {blocks, size, d});
+    const Tensor points = reshape(slice_axis(w.x, 0, 0, used), {blocks, size, d});
     x = permute(matmul(permute(others, {1, 0, 2}), points), {1, 0, 2});
   } else {
-    const Tensor points = reshape(narrow(w.x, 1, 0, used), {n, blocks, size, d});
+    const Tensor points = reshape(slice_axis(w.x, 1, 0, used), {n, blocks, size, d});
     x = reshape(matmul(unsqueeze(others, 2), points), {n, blocks, d});
   }
-  if (own) x = x + narrow(r, 2, size, size + 1) * unsqueeze(w.rows.x, 1);
+  if (own) x = x + slice_axis(r, 2, size, size + 1) * unsqueeze(w.rows.x, 1);
   const Tensor a = w.rows.level.alpha.like(x), s = w.rows.level.sigma.like(x);
   return (a * x - unsqueeze(w.rows.xt, 1)) / square(s);
 }

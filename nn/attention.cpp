@@ -51,8 +51,8 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const Tensor& other, Wher
     part = split(qkv(x, at), {width, width, width}, -1);
   } else {
     const auto rows = [&](int64_t first, int64_t last) {
-      return Linear(narrow(qkv.weight, 0, first * width, last * width),
-                    qkv.bias.defined() ? narrow(qkv.bias, 0, first * width, last * width) : Tensor());
+      return Linear(slice_axis(qkv.weight, 0, first * width, last * width),
+                    qkv.bias.defined() ? slice_axis(qkv.bias, 0, first * width, last * width) : Tensor());
     };
     part = split(rows(1, 3)(other, at), {width, width}, -1);
     part.insert(part.begin(), rows(0, 1)(x, at));

@@ -23,7 +23,7 @@ Tensor ConvScore::operator()(const Tensor& x, const Tensor& sigma, const Tensor&
   const auto against_pixels = [](const Tensor& v) { return unsqueeze(unsqueeze(v, -1), -1); };
   const Tensor h = in(x), f = against_pixels(film(c));
   const int64_t width = h.extent(1);
-  const Tensor conditioned = silu(h * (narrow(f, 1, 0, width) + 1) + narrow(f, 1, width, 2 * width));
+  const Tensor conditioned = silu(h * (slice_axis(f, 1, 0, width) + 1) + slice_axis(f, 1, width, 2 * width));
   const Tensor up = doubled(silu(down(conditioned)), x);
   return out(concat({conditioned, up}, 1)) / (sigma.rank() == 0 ? sigma : reshape(sigma, {-1, 1, 1, 1}));
 }

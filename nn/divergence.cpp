@@ -12,7 +12,7 @@ namespace {
 bool is_plain(const MLP& f) { return (f.layers.size() == 2 || f.layers.size() == 3) && f.norms.empty() && f.films.empty() && !f.residual; }
 
 // The activation and its derivative, element by element.
-ValueAndTangent activated(const MLP& f, const Tensor& z, Where at) {
+ValueAndCotangent activated(const MLP& f, const Tensor& z, Where at) {
   const auto activation = [&](const Tensor& t) { return f.activation(t); };
   return vjp(activation, z, ones_like(z), mode.recording, at);
 }

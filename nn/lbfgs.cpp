@@ -18,7 +18,7 @@ Tensor flat(const Tensors& xs) {
 void write(const Tensors& xs, const Tensor& values) {
   int64_t begin = 0;
   for (const Tensor& x : xs) {
-    copy_(x, reshape(narrow(values, 0, begin, begin + x.numel()), x.shape()));
+    copy_(x, reshape(slice_axis(values, 0, begin, begin + x.numel()), x.shape()));
     begin += x.numel();
   }
 }

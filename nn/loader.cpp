@@ -28,7 +28,7 @@ Tensors Loader::batch(int64_t step, Where at) {
     order_ = permutation(rows_, key_.fold(epoch_), data_[0].device());
   }
   for (const Tensor& x : data_)
-    out.push_back(options_.shuffle ? index_select(x, 0, narrow(order_, 0, first, last).to(x.device())) : narrow(x, 0, first, last));
+    out.push_back(options_.shuffle ? index_select(x, 0, slice_axis(order_, 0, first, last).to(x.device())) : slice_axis(x, 0, first, last));
   return out;
 }
 

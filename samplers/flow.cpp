@@ -91,7 +91,7 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
   // The state is x with the integral of the divergence as a last column.
   const auto slope = [&](const Tensor& numbers, const Tensor& y) {
     const auto c = [&](int64_t i) { return select(numbers, 0, i); };
-    const Tensor points = narrow(y, 1, 0, d);
+    const Tensor points = slice_axis(y, 1, 0, d);
     const Function field = [&](const Tensor& p) { return score(p, c(0)); };
     const ValueAndDivergence s = probes.defined() ? divergence(field, points, probes, options.differentiable, at)
                                                   : divergence(field, points, options.differentiable, at);
@@ -107,7 +107,7 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
     const size_t i = static_cast<size_t>(walk.step());
     y = integrate(
         y, course.times[i], course.times[i + 1], [] { return true; }, i + 2 == course.times.size());
-    walk.to(narrow(y, 1, 0, d));
+    walk.to(slice_axis(y, 1, 0, d));
   }
   if (walk.samples().stopped) throw Error(at, "log_likelihood: stopped on the way");
   return {log_prior(walk.x()) + select(y, 1, d), walk.x(), integrate.evaluations()};

@@ -130,7 +130,7 @@ ValueAndTangent jvp(const Function& f, const Tensor& x, const Tensor& v, bool cr
   return {create_graph ? y : y.detach(), pushforward(y, {in}, {v}, create_graph, at)};
 }
 
-ValueAndTangent vjp(const Function& f, const Tensor& x, const Tensor& u, bool create_graph, Where at) {
+ValueAndCotangent vjp(const Function& f, const Tensor& x, const Tensor& u, bool create_graph, Where at) {
   const RecordingScope scope(true);
   const Tensor in = create_graph && x.tracked() ? x : leaf(x, at);
   const Tensor y = f(in);

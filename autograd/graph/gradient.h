@@ -48,8 +48,11 @@ struct ValueAndTangent {
 };
 /// f(x) and J v.
 ValueAndTangent jvp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph = false, Where at = Where::here());
+struct ValueAndCotangent {
+  Tensor value, cotangent;
+};
 /// f(x) and J' u.
-ValueAndTangent vjp(const Function& f, const Tensor& x, const Tensor& u, bool create_graph = false, Where at = Where::here());
+ValueAndCotangent vjp(const Function& f, const Tensor& x, const Tensor& u, bool create_graph = false, Where at = Where::here());
 /// The Hessian of a scalar f times v, forward over reverse.   [like x]
 Tensor hvp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph = false, Where at = Where::here());
 

@@ -23,7 +23,7 @@ struct ConcatNode final : RuleNode {
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
     int64_t start = 0;
     for (size_t i = 0; i < out.size(); start += extents[i], ++i)
-      if (wanted[i]) out[i] = narrow(g, axis, start, start + extents[i]);
+      if (wanted[i]) out[i] = slice_axis(g, axis, start, start + extents[i]);
   }
   Tensor jvp(std::span<const Tensor> t) const override {
     Tensors pieces;
@@ -105,7 +105,7 @@ Tensors split(Operand x, const std::vector<int64_t>& extents, int64_t axis) {
   Tensors pieces;
   int64_t start = 0;
   for (int64_t e : extents) {
-    pieces.push_back(narrow(x, along, start, start + e));
+    pieces.push_back(slice_axis(x, along, start, start + e));
     start += e;
   }
   return pieces;
@@ -119,7 +119,7 @@ Tensor pad(Operand x, const std::vector<Padding>& padding, double value) {
   Operand(value, x.at.file, x.at.line).number(y.dtype(), "pad");  // a fraction does not go into int64
   for (int axis = 0; axis < y.rank(); ++axis) {
     const Padding p = padding[static_cast<size_t>(axis)];
-    if (p.before < 0 || p.after < 0) throw Error(x.at, "pad: a padding is negative; use narrow() to cut");
+    if (p.before < 0 || p.after < 0) throw Error(x.at, "pad: a padding is negative; use slice_axis() to cut");
     Tensors parts{y};
     Shape block = y.shape();
     if (block[axis] = p.before; p.before > 0) parts.insert(parts.begin(), full(block, value, like(y), x.at));
@@ -136,7 +136,7 @@ Tensor roll(Operand x, int64_t shift, int64_t axis) {
   const int64_t cut = n == 0 ? 0 : (n - shift % n) % n;
   if (cut == 0) return t;
   const CallerScope line(x.at);
-  return concat({narrow(x, along, cut, n), narrow(x, along, 0, cut)}, along, x.at);
+  return concat({slice_axis(x, along, cut, n), slice_axis(x, along, 0, cut)}, along, x.at);
 }
 
 Tensor tril(Operand x, int64_t diagonal) {

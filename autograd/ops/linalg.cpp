@@ -77,9 +77,9 @@ struct SolveNode final : RuleNode {
   }
 };
 
-struct LogAbsDetNode final : RuleNode {
+struct SlogDetNode final : RuleNode {
   Saved a;
-  LogAbsDetNode(const Tensor& y, Where line, const Tensor& matrix) : RuleNode(Primitive::logabsdet, y, line), a(Saved::operand(matrix)) {}
+  SlogDetNode(const Tensor& y, Where line, const Tensor& matrix) : RuleNode(Primitive::slogdet, y, line), a(Saved::operand(matrix)) {}
   int saved_count() const override { return 1; }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
     out[0] = transpose(inverse(a.get(*this))) * unsqueeze(unsqueeze(g, -1), -1);
@@ -89,10 +89,10 @@ struct LogAbsDetNode final : RuleNode {
 
 // The operand is exactly symmetric. With X = V' dA V the values' tangent is X's diagonal, the vectors' is V (F o X) with F_ij = 1 / (w_j -
 // w_i) off the diagonal and 0 on it: a vector does not move along itself. The adjoints are V diag(g) V' and V (F o (V' g)) V'.
-struct SymeigValuesNode final : RuleNode {
+struct EighValuesNode final : RuleNode {
   Saved v;
-  SymeigValuesNode(const Tensor& y, Where line, const Tensor& vectors)
-      : RuleNode(Primitive::symeig_values, y, line), v(Saved::operand(vectors)) {}
+  EighValuesNode(const Tensor& y, Where line, const Tensor& vectors)
+      : RuleNode(Primitive::eigh_values, y, line), v(Saved::operand(vectors)) {}
   int saved_count() const override { return 1; }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
     const Tensor q = v.get(*this);
@@ -105,10 +105,10 @@ struct SymeigValuesNode final : RuleNode {
 };
 
 // Keeps the matrix instead of its values: the values' node keeps the vectors, and two nodes must not own each other.
-struct SymeigVectorsNode final : RuleNode {
+struct EighVectorsNode final : RuleNode {
   Saved a, v;
-  SymeigVectorsNode(const Tensor& y, Where line, const Tensor& matrix)
-      : RuleNode(Primitive::symeig_vectors, y, line), a(Saved::operand(matrix)), v(Saved::result(y)) {}
+  EighVectorsNode(const Tensor& y, Where line, const Tensor& matrix)
+      : RuleNode(Primitive::eigh_vectors, y, line), a(Saved::operand(matrix)), v(Saved::result(y)) {}
   int saved_count() const override { return 2; }
   static Tensor inverse_gaps(const Tensor& matrix, const Tensor& q) {
     const Tensor w = sum(q * matmul(matrix, q), {-2}), gaps = unsqueeze(w, -2) - unsqueeze(w, -1);
@@ -188,35 +188,36 @@ Tensor inverse(Operand a) {
   return solve(a, eye(t.shape().back(0), like(t), a.at));
 }
 
-Tensor logabsdet(Operand a) {
-  const Tensor& t = square_matrix(a, "logabsdet");
+LogDeterminant slogdet(Operand a) {
+  const Tensor& t = square_matrix(a, "slogdet");
   Shape shape = t.shape();
   shape.rank -= 2;
   Tensor y = allocate(a.at, shape, t.dtype(), t.device());
   const Tensor sign = allocate(a.at, shape, t.dtype(), t.device());
   y.backend().logabsdet(a.at, y.view(), sign.view(), packed(t).view());
-  return recorded("logabsdet", a.at, y, t.tracked(), [&] {
-    auto* n = new LogAbsDetNode(y, a.at, t);
+  y = recorded("slogdet", a.at, y, t.tracked(), [&] {
+    auto* n = new SlogDetNode(y, a.at, t);
     n->set_operand(0, t);
     return n;
   });
+  return {sign, y};
 }
 
-EigenDecomposition symeig(Operand a) {
-  square_matrix(a, "symeig");
+EigenDecomposition eigh(Operand a) {
+  square_matrix(a, "eigh");
   const CallerScope line(a.at);
   const Tensor t = symmetric(a.tensor());
   Shape shape = t.shape();
   shape.rank -= 1;
   Tensor w = allocate(a.at, shape, t.dtype(), t.device()), v = allocate(a.at, t.shape(), t.dtype(), t.device());
   w.backend().symeig(a.at, w.view(), v.view(), packed(t).view());
-  v = recorded("symeig_vectors", a.at, v, t.tracked(), [&] {
-    auto* n = new SymeigVectorsNode(v, a.at, t);
+  v = recorded("eigh_vectors", a.at, v, t.tracked(), [&] {
+    auto* n = new EighVectorsNode(v, a.at, t);
     n->set_operand(0, t);
     return n;
   });
-  w = recorded("symeig_values", a.at, w, t.tracked(), [&] {
-    auto* n = new SymeigValuesNode(w, a.at, v);
+  w = recorded("eigh_values", a.at, w, t.tracked(), [&] {
+    auto* n = new EighValuesNode(w, a.at, v);
     n->set_operand(0, t);
     return n;
   });

@@ -61,7 +61,7 @@ struct Slice {
 /// x[slices[0], slices[1], ...]; axes without a slice are whole. A view.
 Tensor slice(Operand x, const std::vector<Slice>& slices);
 /// Elements start .. stop-1 of one axis. A view.
-Tensor narrow(Operand x, int64_t axis, int64_t start, int64_t stop);
+Tensor slice_axis(Operand x, int64_t axis, int64_t start, int64_t stop);
 /// Entry `index` of one axis, which disappears. A view.
 Tensor select(Operand x, int64_t axis, int64_t index);
 /// Reverses axes. A view.
@@ -134,15 +134,19 @@ Tensor solve(Operand a, Operand b);
 Tensor triangular_solve(Operand a, Operand b, Triangle triangle = Triangle::lower, bool transposed = false);
 /// a^-1.
 Tensor inverse(Operand a);
-/// log |det a|.   [.., n, n] -> [..]
-Tensor logabsdet(Operand a);
+struct LogDeterminant {
+  Tensor sign;       ///< [..]: -1, 0 or 1, constant
+  Tensor logabsdet;  ///< [..]: log |det a|, -inf where a is singular
+};
+/// det a = sign exp(logabsdet), without overflow.   [.., n, n]
+LogDeterminant slogdet(Operand a);
 struct EigenDecomposition {
   Tensor values;   ///< [.., n], ascending
   Tensor vectors;  ///< [.., n, n], one a column, of length one, its largest entry positive
 };
 /// a = V diag(w) V' of the symmetric part (a + a') / 2. Derivatives of vectors, and second ones of values, exist for distinct values only
 /// and are not finite otherwise.   [.., n, n]
-EigenDecomposition symeig(Operand a);
+EigenDecomposition eigh(Operand a);
 
 // ---- convolutions and windows: convolution.cpp, window.cpp; x is [n, c, l] or [n, c, h, w] --------------------------------------------
 /// A number for each spatial axis; one number stands for all of them.

@@ -42,11 +42,11 @@ struct ReduceNode : RuleNode {
 Tensor others(const Tensor& x) {
   const int64_t n = x.shape()[1], half = (n + 1) / 2;
   if (n == 1) return ones_like(x);
-  const Tensor a = narrow(x, 1, 0, half);
-  Tensor b = narrow(x, 1, half, n);
+  const Tensor a = slice_axis(x, 1, 0, half);
+  Tensor b = slice_axis(x, 1, half, n);
   if (n % 2 == 1) b = pad(b, {{}, {0, 1}}, 1);
   const Tensor outer_product = others(a * b);
-  return narrow(concat({outer_product * b, outer_product * a}, 1), 1, 0, n);
+  return slice_axis(concat({outer_product * b, outer_product * a}, 1), 1, 0, n);
 }
 
 struct ProdNode final : ReduceNode {

@@ -97,11 +97,11 @@ Tensor slice(Operand operand, const std::vector<Slice>& slices) {
   return windowed(operand, w);
 }
 
-Tensor narrow(Operand x, int64_t axis, int64_t start, int64_t stop) {
-  const Shape& s = tensor_of(x, "narrow").shape();
-  const int i = normal_axis(x.at, "narrow", axis, s.rank);
+Tensor slice_axis(Operand x, int64_t axis, int64_t start, int64_t stop) {
+  const Shape& s = tensor_of(x, "slice_axis").shape();
+  const int i = normal_axis(x.at, "slice_axis", axis, s.rank);
   if (start < 0 || stop < start || stop > s[i])
-    throw Error(x.at, fmt::format("narrow: elements {} to {} of axis {} of {}", start, stop, i, to_string(s)));
+    throw Error(x.at, fmt::format("slice_axis: elements {} to {} of axis {} of {}", start, stop, i, to_string(s)));
   std::vector<Slice> slices(static_cast<size_t>(i) + 1);
   slices.back() = {start, stop};
   return slice(x, slices);
@@ -112,7 +112,7 @@ Tensor select(Operand x, int64_t axis, int64_t index) {
   const int i = normal_axis(x.at, "select", axis, s.rank);
   const int64_t at = index < 0 ? index + s[i] : index;
   if (at < 0 || at >= s[i]) throw Error(x.at, fmt::format("select: index {} of axis {} of {}", index, i, to_string(s)));
-  const Tensor thin = narrow(x, i, at, at + 1);
+  const Tensor thin = slice_axis(x, i, at, at + 1);
   return squeeze(Operand(thin, x.at), {i});
 }
 

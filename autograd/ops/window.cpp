@@ -50,7 +50,7 @@ struct Windows {
     if (tiled) {
       Shape split{x.shape()[0], x.shape()[1]};
       for (int i = 0; i < axes; ++i) {
-        x = narrow(Operand(x, ox.at), 2 + i, 0, count[i] * k[i]);
+        x = slice_axis(Operand(x, ox.at), 2 + i, 0, count[i] * k[i]);
         split.push_back(count[i]);
         places.push_back(split.rank);
         split.push_back(k[i]);

@@ -66,8 +66,9 @@ Problem pathwise(int64_t n) {
   };
   p.step = [=](const sg::Tensors& drawn) {
     const sg::Tensor l = sg::select(factor(c), 0, 0), zero = sg::zeros({1}), diagonal = sg::exp(l);
-    const sg::Tensor lower = sg::stack(
-        {sg::concat({sg::narrow(diagonal, 0, 0, 1), zero}, 0), sg::concat({sg::narrow(l, 0, 1, 2), sg::narrow(diagonal, 0, 2, 3)}, 0)}, 0);
+    const sg::Tensor lower = sg::stack({sg::concat({sg::slice_axis(diagonal, 0, 0, 1), zero}, 0),
+                                        sg::concat({sg::slice_axis(l, 0, 1, 2), sg::slice_axis(diagonal, 0, 2, 3)}, 0)},
+                                       0);
     const sg::Tensor x = mean(c) + sg::matmul(drawn[0], sg::transpose(lower));
     return sg::Tensors{sg::grad(dsm_loss(net, {x, drawn[1], drawn[2]}), c)};
   };

@@ -105,7 +105,7 @@ void gaussian_law(Run& run) {
               [&run] {
                 const Tensor r = full({1, 1}, 0.7, run.options()).requires_grad();
                 const auto nodes = quadrature::product(quadrature::gauss_hermite(4), 2, run.options());
-                const Tensor xt = narrow(nodes.z, 1, 0, 1) * r + sigma * narrow(nodes.z, 1, 1, 2);
+                const Tensor xt = slice_axis(nodes.z, 1, 0, 1) * r + sigma * slice_axis(nodes.z, 1, 1, 2);
                 return joined({grad(sum(nodes.weights * c2(-w * xt)), r), 0.0});
               })
       .below("0, ∇C2", [=] {

@@ -196,7 +196,7 @@ void gaussian(Run& run) {
               })
         .equals("autodiff of its own loss", Kind::closed_form, [&, what] {
           const auto nodes = quadrature::product(quadrature::gauss_hermite(3), 4, run.options());
-          const Tensor eps = narrow(nodes.z, 1, 2, 4), x = law(k, k.c).at(narrow(nodes.z, 1, 0, 2)), xt = alpha * x + sigma * eps;
+          const Tensor eps = slice_axis(nodes.z, 1, 2, 4), x = law(k, k.c).at(slice_axis(nodes.z, 1, 0, 2)), xt = alpha * x + sigma * eps;
           const Tensor c = broadcast_to(k.c, xt.shape());
           const Level level{alpha, sigma};
           const Tensor loss = sum(nodes.weights * denoising(what, prediction(what, model(xt, c), xt, level), x, eps, level));

@@ -26,7 +26,7 @@ Tensor load(const std::string& path, int64_t count, Options o) {
   const Tensor all = std::filesystem::path(path).extension() == ".npy" ? load_npy(path) : load_idx(path);
   if (all.rank() < 2 || all.extent(0) < 2)
     throw Error(Where::here(), fmt::format("verify: '{}' holds an array of shape {}, not images", path, to_string(all.shape())));
-  const Tensor some = narrow(all, 0, 0, std::min(count, all.extent(0)));
+  const Tensor some = slice_axis(all, 0, 0, std::min(count, all.extent(0)));
   const Tensor rows = reshape(some, {some.extent(0), -1}).to(o.dtype).to(o.device);
   const double top = max(rows).item();
   return top > 1 ? rows / 255 : rows;
@@ -74,7 +74,7 @@ ByPosterior by_posterior(const World& world, double sigma, int64_t samples, cons
     mmse.push_back(mean(spread).item() / (2 * std::pow(sigma, 4)));
     double squares = 0;
     for (int64_t j = 0; j < 2; ++j) {  // t = (x - x_t)/sigma^2, whose covariance with f is that of x over sigma^2
-      const Tensor weights = r * (transpose(narrow(codes, 1, j, j + 1)) - narrow(mean_f, 1, j, j + 1));
+      const Tensor weights = r * (transpose(slice_axis(codes, 1, j, j + 1)) - slice_axis(mean_f, 1, j, j + 1));
       squares += mean(sum(square(matmul(weights, x)), {1})).item();
     }
     gain.push_back(squares / (std::pow(sigma, 4) * tau * tau));

@@ -117,7 +117,7 @@ void failing_assumptions(Run& run) {
   const double k = 0.5;
   const auto residual = once([&] {
     const auto nodes = quadrature::product(quadrature::gauss_hermite(4), 2, run.options());
-    const Tensor x = law(c).at(narrow(nodes.z, 1, 0, 1)), xt = x + sigma * narrow(nodes.z, 1, 1, 2) + k * c;
+    const Tensor x = law(c).at(slice_axis(nodes.z, 1, 0, 1)), xt = x + sigma * slice_axis(nodes.z, 1, 1, 2) + k * c;
     const Tensor s = model(xt, broadcast_to(c, xt.shape())), t = (x - xt) / (sigma * sigma);
     const Gaussian clean = law(c).noised(1, sigma);
     const Tensor target = Gaussian{clean.mean + k * c, clean.factor}.score(xt);

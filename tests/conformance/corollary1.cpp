@@ -33,8 +33,8 @@ struct Packed {
   }
   Tensor pack(const Tensor& m, const Tensor& l) const { return concat({m, index_select(flatten(l), 0, rows)}, 0); }
   Gaussian unpack(const Tensor& v) const {
-    const Tensor l = index_add(zeros({d * d}, like(v)), 0, rows, narrow(v, 0, d, v.extent(0)));
-    return {narrow(v, 0, 0, d), reshape(l, {d, d})};
+    const Tensor l = index_add(zeros({d * d}, like(v)), 0, rows, slice_axis(v, 0, d, v.extent(0)));
+    return {slice_axis(v, 0, 0, d), reshape(l, {d, d})};
   }
 };
 
@@ -142,7 +142,7 @@ void corollary1_pushforward(const Field& test, Values& values) {
   quadrature::Grid grid(quadrature::trapezoid(), 2, test.options());
   Sums sums;
   for (auto nodes = grid.next(4096); nodes.z.defined(); nodes = grid.next(4096)) {
-    const Tensor eps = narrow(nodes.z, 1, 1, 2), xt = push(narrow(nodes.z, 1, 0, 1)) + sigma * eps;
+    const Tensor eps = slice_axis(nodes.z, 1, 1, 2), xt = push(slice_axis(nodes.z, 1, 0, 1)) + sigma * eps;
     const FiniteData q = push_forward(push, 1, test.options()).noised(1, sigma);
     const Named losses = losses_of({nodes.weights, eps, xt, model.score(xt), q.score(xt), q.detached().score(xt)}, sigma);
     sums.add("loss", losses);

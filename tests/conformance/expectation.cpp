@@ -71,7 +71,7 @@ quadrature::Nodes exact_nodes(int64_t dims, Options options) {
 Named losses_of(const Gaussian& p, const Gaussian& target, const Score& s, double alpha, double sigma) {
   const int64_t d = p.dim();
   const quadrature::Nodes nodes = exact_nodes(2 * d, like(p.mean));
-  const Tensor eps = narrow(nodes.z, 1, d, 2 * d), xt = tracked(alpha * p.at(narrow(nodes.z, 1, 0, d)) + sigma * eps);
+  const Tensor eps = slice_axis(nodes.z, 1, d, 2 * d), xt = tracked(alpha * p.at(slice_axis(nodes.z, 1, 0, d)) + sigma * eps);
   const Gaussian q = target.noised(alpha, sigma);
   return losses_of({nodes.weights, eps, xt, s(xt), q.score(xt), q.detached().score(xt)}, sigma);
 }

@@ -46,7 +46,7 @@ Mixture line_mixture(const Field& object) {
 Mixture line_mixture_of(const Field& components) {
   const Tensor all = components.tensor();
   if (all.rank() != 2 || all.extent(1) != 3) components.malformed("rows of weight, mean and variance are expected");
-  return {log(select(all, 1, 0)), narrow(all, 1, 1, 2), unsqueeze(narrow(sqrt(all), 1, 2, 3), 2)};
+  return {log(select(all, 1, 0)), slice_axis(all, 1, 1, 2), unsqueeze(slice_axis(sqrt(all), 1, 2, 3), 2)};
 }
 
 quadrature::Rule rule_for(int64_t dims) {

@@ -34,8 +34,8 @@ struct CodedMode {
   Named losses(const Tensor& k) const {
     const LinearEncoder e = encoder(k);
     const quadrature::Nodes nodes = exact_nodes(3, like(k));
-    const Tensor x = e.data.at(narrow(nodes.z, 1, 0, 1)), eps = narrow(nodes.z, 1, 1, 2);
-    const Tensor xt = (x + sigma * eps).requires_grad(), c = matmul(x, transpose(e.gain)) + narrow(nodes.z, 1, 2, 3);
+    const Tensor x = e.data.at(slice_axis(nodes.z, 1, 0, 1)), eps = slice_axis(nodes.z, 1, 1, 2);
+    const Tensor xt = (x + sigma * eps).requires_grad(), c = matmul(x, transpose(e.gain)) + slice_axis(nodes.z, 1, 2, 3);
     const Tensor s = e.score(xt, c, 1, sigma);
     return losses_of({nodes.weights, eps, xt, s, s}, sigma);
   }
@@ -150,7 +150,7 @@ void binary_encoder(const Field& test, Values& values) {
   const Field rows = test["rows"];
   const Tensor x = from({-1, 1}, {2, 1}, test.options());
   const quadrature::Nodes nodes = product(quadrature::trapezoid(), 2, test.options());
-  const Tensor eps = narrow(nodes.z, 1, 0, 1), eta = narrow(nodes.z, 1, 1, 2);
+  const Tensor eps = slice_axis(nodes.z, 1, 0, 1), eta = slice_axis(nodes.z, 1, 1, 2);
   for (size_t r = 0; r < rows.size(); ++r) {
     const Tensor phi = rows[r]["phi"].tensor().requires_grad();
     const NoisyEncoder encoder{{x}, [&](const Tensor& at) { return phi * at; }, tau};

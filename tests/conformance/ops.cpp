@@ -137,7 +137,7 @@ const std::map<std::string, Row>& table() {
       {"embedding", {1, [](Inputs x, Attributes a) { return embedding(x[0], a["index"].indices()); }}},
 
       {"einsum", {0, [](Inputs x, Attributes a) { return einsum(a["spec"].text(), x); }}},
-      {"inverse", {1, unary<inverse>}}, {"logabsdet", {1, unary<logabsdet>}}, {"trace", {1, unary<trace>}},
+      {"inverse", {1, unary<inverse>}}, {"logabsdet", {1, [](Inputs x, Attributes) { return slogdet(x[0]).logabsdet; }}}, {"trace", {1, unary<trace>}},
       {"cholesky_of_sym", {1, [](Inputs x, Attributes) { return cholesky(0.5 * (x[0] + transpose(x[0]))); }}},
       {"solve_triangular_lower", {2, [](Inputs x, Attributes) { return triangular_solve(x[0], x[1]); }}},
       {"layer_norm", {3, [](Inputs x, Attributes a) { return layer_norm(x[0], x[1], x[2], a["eps"].number()); }}},

@@ -39,7 +39,7 @@ Named losses_at(const Conditional& p, const Named& theta, const Tensor& c, doubl
 
 void other_parametrisations(const Gaussian& p, const Named& theta, const Tensor& c, double alpha, double sigma, Values& values) {
   const quadrature::Nodes nodes = exact_nodes(2 * p.dim(), like(p.mean));
-  const Tensor x = p.at(narrow(nodes.z, 1, 0, p.dim())), eps = narrow(nodes.z, 1, p.dim(), 2 * p.dim());
+  const Tensor x = p.at(slice_axis(nodes.z, 1, 0, p.dim())), eps = slice_axis(nodes.z, 1, p.dim(), 2 * p.dim());
   const Tensor xt = alpha * x + sigma * eps, s = score(theta, xt, c);
   const losses::Level level{alpha, sigma};
   const auto loss = [&](losses::Predicts what) {
@@ -140,7 +140,8 @@ void theorem2_linear_encoder(const Field& test, Values& values) {
   values.add("posterior_cov_P", posterior.covariance);
 
   const quadrature::Nodes nodes = exact_nodes(2 * d + m, like(sx));
-  const Tensor x = data.at(narrow(nodes.z, 1, 0, d)), eps = narrow(nodes.z, 1, d, 2 * d), eta = narrow(nodes.z, 1, 2 * d, 2 * d + m);
+  const Tensor x = data.at(slice_axis(nodes.z, 1, 0, d)), eps = slice_axis(nodes.z, 1, d, 2 * d),
+               eta = slice_axis(nodes.z, 1, 2 * d, 2 * d + m);
   const Tensor xt = (alpha * x + sigma * eps).requires_grad(), c = matmul(x, transpose(phi)) + tau * eta;
   const Named losses =
       losses_of({nodes.weights, eps, xt, score(theta, xt, c.tag("net")), weights.score(xt, c.tag("target_c"), alpha, sigma)}, sigma);

@@ -94,9 +94,9 @@ void ula_trajectory(const Field& test, Values& values) {
   const Gaussian target = Gaussian::with_covariance(test["mu"].tensor(), test["Sigma"].tensor());
   const Tensor z = test["z"].tensor();
   const double e = test["eps"].number();
-  Tensors path{narrow(test["path"].tensor(), 0, 0, 1)};
+  Tensors path{slice_axis(test["path"].tensor(), 0, 0, 1)};
   SamplerOptions options;
-  options.noise = [&](int64_t i, const Tensor&) { return narrow(z, 0, i, i + 1); };
+  options.noise = [&](int64_t i, const Tensor&) { return slice_axis(z, 0, i, i + 1); };
   options.observe = [&](int64_t, const Tensor& x) { path.push_back(x); };
   langevin([&](const Tensor& x) { return target.score(x); }, path.front(), {e, z.extent(0)}, Key(0), options);
   values.add("path", concat(path, 0));

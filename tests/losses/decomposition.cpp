@@ -76,7 +76,7 @@ TEST_CASE("the exact losses are those of a plain sum over the product of x and e
   const auto losses_at = [&](const Tensor& c, const Tensor& c_net) {  // DSM and ESM without the library's draws
     const quadrature::Nodes n = quadrature::product(quadrature::trapezoid(8, 0.1), 2, f64);
     const Mixture law = mixture_at(c);
-    const Tensor z = narrow(n.z, 1, 0, 1), eps = narrow(n.z, 1, 1, 2), w = exp(law.log_probabilities());
+    const Tensor z = slice_axis(n.z, 1, 0, 1), eps = slice_axis(n.z, 1, 1, 2), w = exp(law.log_probabilities());
     Tensor denoising = scalar(0, f64), explicit_ = denoising;
     for (int64_t k = 0; k < 2; ++k) {
       const Tensor xt = alpha * (select(law.means, 0, k) + z * select(law.factors, 0, k)) + sigma * eps;

@@ -106,7 +106,7 @@ TEST_CASE("a score that was not computed from a tracked x_t is refused, with the
     CHECK(std::string(e.what()).find("xt.requires_grad()") != std::string::npos);
   }
   const Tensor at = tracked_x();
-  CHECK_THROWS_AS(ism(narrow(linear(at), 1, 0, 1), at), Error);
+  CHECK_THROWS_AS(ism(slice_axis(linear(at), 1, 0, 1), at), Error);
   CHECK_THROWS_AS(ssm(linear(at), at, ones({3, 3}, f64)), Error);
 }
 
@@ -164,7 +164,7 @@ TEST_CASE("distillation of a Gaussian: with the network path the gradient of DSM
   // x = m + r z, model N(0, v): s = -x_t / (v + sigma^2). Expectations over z and eps exactly.
   const double v = 1.3, sigma = 0.6, m0 = 0.7, r0 = 0.5, w1 = 1 / (v + sigma * sigma);
   const quadrature::Nodes nodes = quadrature::product(quadrature::gauss_hermite(4), 2, f64);
-  const Tensor z = narrow(nodes.z, 1, 0, 1), e = narrow(nodes.z, 1, 1, 2);
+  const Tensor z = slice_axis(nodes.z, 1, 0, 1), e = slice_axis(nodes.z, 1, 1, 2);
   const Tensor m = scalar(m0, f64).requires_grad(), r = scalar(r0, f64).requires_grad();
   const Tensor xt = m + r * z + sigma * e, s = -w1 * xt, own = -(xt - m) / (r0 * r0 + sigma * sigma);
   const auto slopes = [&](const Tensor& loss) {

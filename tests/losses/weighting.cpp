@@ -25,7 +25,7 @@ TimedScore score_of(double v, const S& schedule) {
 template <class F>
 double expected(const F& loss) {
   const quadrature::Nodes nodes = quadrature::product(quadrature::gauss_hermite(4), 2, f64);
-  const Tensor x = std::sqrt(data_variance) * narrow(nodes.z, 1, 0, 1), eps = narrow(nodes.z, 1, 1, 2);
+  const Tensor x = std::sqrt(data_variance) * slice_axis(nodes.z, 1, 0, 1), eps = slice_axis(nodes.z, 1, 1, 2);
   return sum(nodes.weights * loss(x, eps)).item();
 }
 template <NoiseSchedule S>

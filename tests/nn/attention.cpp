@@ -46,7 +46,7 @@ TEST_CASE("heads attend by their own parts of the width, and a causal block does
   const Tensor one = select(x, 0, 1), qkv = self.qkv(one);
   Tensors parts;
   for (int64_t h = 0; h < 2; ++h) {
-    const auto part = [&](int64_t which) { return narrow(qkv, 1, 6 * which + 3 * h, 6 * which + 3 * h + 3); };
+    const auto part = [&](int64_t which) { return slice_axis(qkv, 1, 6 * which + 3 * h, 6 * which + 3 * h + 3); };
     parts.push_back(from(naive(part(0), part(1), part(2), false), {4, 3}, f64));
   }
   CHECK(apart(select(y, 0, 1), self.out(concat(parts, 1))) < 1e-13);
@@ -54,9 +54,9 @@ TEST_CASE("heads attend by their own parts of the width, and a causal block does
   CHECK(self(x, draw({2, 7, 6})).shape() == x.shape());
 
   const nn::TransformerBlock block(6, {.heads = 3, .causal = true}, Key(2), f64);
-  const Tensor changed = concat({narrow(x, 1, 0, 2), draw({2, 2, 6}, 1, 2, 9)}, 1);
-  CHECK(apart(narrow(block(x), 1, 0, 2), narrow(block(changed), 1, 0, 2)) < 1e-14);
-  CHECK(apart(narrow(block(x), 1, 2, 4), narrow(block(changed), 1, 2, 4)) > 0.01);
+  const Tensor changed = concat({slice_axis(x, 1, 0, 2), draw({2, 2, 6}, 1, 2, 9)}, 1);
+  CHECK(apart(slice_axis(block(x), 1, 0, 2), slice_axis(block(changed), 1, 0, 2)) < 1e-14);
+  CHECK(apart(slice_axis(block(x), 1, 2, 4), slice_axis(block(changed), 1, 2, 4)) > 0.01);
   CHECK_THROWS_AS(nn::MultiHeadAttention(6, 4, false, Key(1)), Error);
   CHECK(contains(message_of([&] { self(draw({2, 4, 5})); }), "MultiHeadAttention"));
 }

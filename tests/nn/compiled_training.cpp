@@ -211,7 +211,7 @@ TEST_CASE("a step that throws is the error that it would be eagerly, and a batch
     return w;
   };
   nn::Loader in_order({data}, {.batch = 4, .shuffle = false}, Key(1)),
-      odd({narrow(data, 0, 0, 63)}, {.batch = 4, .shuffle = false}, Key(1));
+      odd({slice_axis(data, 0, 0, 63)}, {.batch = 4, .shuffle = false}, Key(1));
   const nn::Trained t = nn::train(step, {.steps = 64, .progress = go_on, .batch = [&](int64_t i) { return in_order.batch(i); }}, Key(1));
   CHECK(t.replayed == 64);
   CHECK(w.item() == 1 + 4 * (64 * 63 / 2 + 64));

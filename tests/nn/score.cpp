@@ -40,7 +40,7 @@ TEST_CASE("a score network is its MLP's prediction turned into a score, level by
     const Tensor raw = net.net(x, log(sigma) / 4, c), wide = net.net(x, log(sigma / alpha) / 4, c);
     CHECK(apart(net(x, sigma, c), nn::score_from(what, raw, x, 1, unsqueeze(sigma, 1))) < 1e-14);
     CHECK(apart(net(x, sigma, c, alpha), nn::score_from(what, wide, x, unsqueeze(alpha, 1), unsqueeze(sigma, 1))) < 1e-14);
-    CHECK(apart(narrow(net(x, sigma, c), 0, 1, 2), net(narrow(x, 0, 1, 2), scalar(1, f64), narrow(c, 0, 1, 2))) < 1e-14);
+    CHECK(apart(slice_axis(net(x, sigma, c), 0, 1, 2), net(slice_axis(x, 0, 1, 2), scalar(1, f64), slice_axis(c, 0, 1, 2))) < 1e-14);
     CHECK(apart(net.net(x, scalar(0, f64), select(c, 0, 0)), net.net(x, scalar(0, f64), broadcast_to(select(c, 0, 0), {3, 2}))) == 0);
   }
   const nn::ScoreMLP net({.inputs = 2}, Predicts::eps, Key(1), f64);

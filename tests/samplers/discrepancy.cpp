@@ -26,12 +26,13 @@ TEST_CASE("the kernel Stein discrepancy is the sum over pairs of its definition,
     for (int64_t j = 0; j < 3; ++j) {
       if (i == j) continue;
       const Function kernel = [](const Tensor& both) {  // of x and y side by side
-        return rsqrt(1.44 + sum(square(narrow(both, 0, 0, 2) - narrow(both, 0, 2, 4))));
+        return rsqrt(1.44 + sum(square(slice_axis(both, 0, 0, 2) - slice_axis(both, 0, 2, 4))));
       };
       const Tensor both = concat({select(x, 0, i), select(x, 0, j)}, 0);
       const Tensor k = kernel(both), g = jacobian(kernel, both), h = hessian(kernel, both);
       const Tensor si = select(s, 0, i), sj = select(s, 0, j);
-      total += (dot(si, sj) * k + dot(si, narrow(g, 0, 2, 4)) + dot(sj, narrow(g, 0, 0, 2)) + trace(slice(h, {{0, 2}, {2, 4}}))).item();
+      total +=
+          (dot(si, sj) * k + dot(si, slice_axis(g, 0, 2, 4)) + dot(sj, slice_axis(g, 0, 0, 2)) + trace(slice(h, {{0, 2}, {2, 4}}))).item();
     }
   CHECK(apart(kernel_stein_discrepancy(x, plane_score, 1.2).value, total / 6) < 1e-12);
 }
@@ -85,5 +86,6 @@ TEST_CASE("sliced Wasserstein: a shift counts with its mean projection, order do
   const double moved = sliced_wasserstein(x, x + shift, Key(2), 20000);
   CHECK(std::abs(moved * moved - 3) < 0.1);
   CHECK(apart(sliced_wasserstein(from({0, 5, 2}, {3, 1}, f64), from({1, 2, 7}, {3, 1}, f64), Key(1)), std::sqrt(5.0 / 3)) < 1e-12);
-  CHECK(contains(message_of([&] { sliced_wasserstein(x, narrow(x, 0, 0, 5), Key(1)); }), "sliced_wasserstein: shapes [200, 3] and [5, 3]"));
+  CHECK(contains(message_of([&] { sliced_wasserstein(x, slice_axis(x, 0, 0, 5), Key(1)); }),
+                 "sliced_wasserstein: shapes [200, 3] and [5, 3]"));
 }

@@ -172,7 +172,7 @@ TEST_CASE("the likelihood of a mixture in the plane is its density, and probes e
 
   // The same point many times, each with its own probe.
   const int64_t n = 400;
-  const Tensor copies = broadcast_to(narrow(at, 0, 0, 1), {n, 2});
+  const Tensor copies = broadcast_to(slice_axis(at, 0, 0, 1), {n, 2});
   const Tensor estimates =
       log_likelihood(score, copies, up, prior, Key(2), {.ode = {Method::dormand_prince, 1e-6, 1e-6}, .probes = 1}).log_density;
   const double error = std::sqrt(var(estimates).item() / static_cast<double>(n));

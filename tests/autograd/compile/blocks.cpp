@@ -199,7 +199,7 @@ TEST_CASE("an error in a block ends the step at the user's line, and the next st
   for (int call = 0; call < 3; ++call) step(good, rows);
   REQUIRE(step.step().show(Pass::blocked).find("for blocks of") != std::string::npos);
   const Tensor bad = clone(good);
-  copy_(narrow(bad, 0, 12345, 12346), full({1}, 64, {.dtype = int64}));
+  copy_(slice_axis(bad, 0, 12345, 12346), full({1}, 64, {.dtype = int64}));
   CHECK(contains(message_of([&] { step(bad, rows); }), "blocks.cpp"));
   CHECK(distance(step(good, rows), f(good, rows)) == 0);
 }

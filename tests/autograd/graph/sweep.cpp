@@ -180,10 +180,11 @@ TEST_CASE("two threads run independent graphs over shared parameters") {
 TEST_CASE("value_and_grad, vjp and jvp agree and leave their argument alone") {
   const Tensor x = draw({3}), u = draw({3}, -1, 1, 1), v = draw({3}, -1, 1, 2);
   const Function f = [](const Tensor& t) { return exp(t) * sum(t); };
-  const ValueAndTangent back = vjp(f, x, u), forth = jvp(f, x, v);
-  check_close({sum(u * forth.tangent).item()}, {sum(v * back.tangent).item()});
+  const ValueAndCotangent back = vjp(f, x, u);
+  const ValueAndTangent forth = jvp(f, x, v);
+  check_close({sum(u * forth.tangent).item()}, {sum(v * back.cotangent).item()});
   const ValueAndGrad r = value_and_grad([&](const Tensors& xs) { return sum(f(xs[0]) * xs[1]); }, {x, u});
-  check_close(r.grads[0], back.tangent);
+  check_close(r.grads[0], back.cotangent);
   check_close(r.grads[1], f(x));
   CHECK_FALSE(x.tracked());
   CHECK_FALSE(r.value.tracked());

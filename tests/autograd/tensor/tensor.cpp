@@ -132,7 +132,7 @@ TEST_CASE("indices and axes out of range are errors that name the op") {
   CHECK(contains(message_of([&] { select(x, 0, 2); }), "select"));
   CHECK_THROWS_AS(select(x, 0, -3), Error);
   CHECK_THROWS_AS(sum(x, {2}), Error);
-  CHECK_THROWS_AS(narrow(x, 1, 2, 4), Error);
+  CHECK_THROWS_AS(slice_axis(x, 1, 2, 4), Error);
   CHECK_THROWS_AS(index_select(x, 0, indices({2})), Error);
   CHECK_THROWS_AS(permute(x, {0, 0}), Error);
   CHECK_THROWS_AS(reshape(x, {4, 2}), Error);
