@@ -2,6 +2,7 @@
 #include <scoregrad.h>
 #include <scoregrad/fmt.h>
 namespace sg = scoregrad;
+namespace dist = sg::distributions;
 
 int main() {
   const sg::Options wide{sg::float64};
@@ -9,9 +10,9 @@ int main() {
 
   // Two components in one dimension; weights, means and widths are ops of c, and that is all that the library needs to know.
   const sg::Tensor left = sg::select(c, 0, 0), right = sg::select(c, 0, 1);
-  const sg::Mixture law{.log_weights = sg::stack({left, right}),
-                        .means = sg::reshape(sg::stack({left - 1, right + 1}), {2, 1}),
-                        .factors = sg::reshape(sg::exp(0.5 * sg::stack({right, left})), {2, 1, 1})};
+  const dist::Mixture law{.log_weights = sg::stack({left, right}),
+                          .means = sg::reshape(sg::stack({left - 1, right + 1}), {2, 1}),
+                          .factors = sg::reshape(sg::exp(0.5 * sg::stack({right, left})), {2, 1, 1})};
 
   const sg::nn::MLP net({3, 16, 1}, sg::nn::tanh, sg::Key(1).fold("net"), wide);
   const auto score = [&](const sg::Tensor& xt, const sg::Tensor& at) { return net(sg::concat({xt, at}, 1)); };

@@ -3,6 +3,7 @@
 #include <scoregrad.h>
 #include <scoregrad/fmt.h>
 namespace sg = scoregrad;
+namespace dist = sg::distributions;
 namespace nn = sg::nn;
 
 // s = gain (a(x, sigma) - x) / (0.2 + sigma^2), a an MLP with residuals: members are what it is made of, `fields` names them, once.
@@ -30,9 +31,9 @@ struct Pull {
 int main() {
   const sg::Options wide{sg::float64};
   const sg::Key key(3);
-  const sg::Mixture law{.log_weights = sg::zeros({2}, wide),
-                        .means = sg::from({-1.5, 0, 1.5, 0.5}, {2, 2}, wide),
-                        .factors = sg::stack({0.5 * sg::eye(2, wide), 0.3 * sg::eye(2, wide)})};
+  const dist::Mixture law{.log_weights = sg::zeros({2}, wide),
+                          .means = sg::from({-1.5, 0, 1.5, 0.5}, {2, 2}, wide),
+                          .factors = sg::stack({0.5 * sg::eye(2, wide), 0.3 * sg::eye(2, wide)})};
 
   const auto error_at = [&](const auto& net, double sigma) {  // E |s - s*|^2 / E |s*|^2
     const sg::NoGrad guard;

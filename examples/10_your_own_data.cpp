@@ -5,6 +5,7 @@
 
 #include <filesystem>
 namespace sg = scoregrad;
+namespace dist = sg::distributions;
 
 int main(int argc, char** argv) {
   const sg::Options wide{sg::float64};
@@ -20,7 +21,7 @@ int main(int argc, char** argv) {
   const double sigma = 0.5;
   const sg::nn::MLP encode({d, 8, 1}, sg::nn::tanh, key.fold("encoder"), wide),
       net({d + 1, 32, 32, d}, sg::nn::silu, key.fold("net"), wide);
-  const sg::NoisyEncoder data{.data = {.points = points}, .encode = encode, .tau = 0.3};  // the condition: c = encode(x) + 0.3 eta
+  const dist::NoisyEncoder data{.data = {.points = points}, .encode = encode, .tau = 0.3};  // the condition: c = encode(x) + 0.3 eta
   const auto score = [&](const sg::Tensor& xt, const sg::Tensor& c) { return net(sg::concat({xt, c}, 1)) / sigma; };
 
   const sg::Tensors theta = sg::nn::parameters(net);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
+#include "distributions/shapes.h"
 #include "examples/experiment/experiment.h"
 #include "losses/score_matching.h"
 #include "nn/ema.h"
@@ -13,10 +14,12 @@
 #include "report/plane.h"
 #include "samplers/diffusion.h"
 #include "samplers/discrepancy.h"
-#include "samplers/shapes.h"
 
 namespace scoregrad {
 namespace {
+
+using namespace distributions;
+using namespace samplers;
 
 constexpr double low = 0.02, high = 10;  // noise levels
 
@@ -45,7 +48,7 @@ void body(Experiment& e) {
   const Tensor exact = shapes::two_moons(n, e.key("exact"), 0.05, o), start = high * normal({n, 2}, e.key("start"), o);
 
   // The same noise at every look, so that what changes is the network.
-  const auto samples = [&] { return edm(net, start, {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(24)}, e.key("edm")).x; };
+  const auto samples = [&] { return heun(net, start, {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(24)}, e.key("edm")).x; };
   const auto distance = [&](const Tensor& x) { return sliced_wasserstein(x, exact, e.key("directions"), 64); };
   double floor = 0;
   for (int64_t i = 0; i < 5; ++i) floor += distance(shapes::two_moons(n, e.key("again").fold(i), 0.05, o)) / 5;

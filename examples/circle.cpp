@@ -6,16 +6,19 @@
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
+#include "distributions/shapes.h"
 #include "examples/experiment/experiment.h"
 #include "losses/score_matching.h"
 #include "nn/optimiser.h"
 #include "nn/score.h"
 #include "report/plane.h"
 #include "samplers/diffusion.h"
-#include "samplers/shapes.h"
 
 namespace scoregrad {
 namespace {
+
+using namespace distributions;
+using namespace samplers;
 
 constexpr double low = 0.1, high = 3;  // noise levels
 
@@ -159,7 +162,7 @@ void body(Experiment& e) {
   e.expect_below("largest error relative to the score's size, over the noised data", worst, e.quick() ? 0.4 : 0.25);
 
   const Tensor from_noise =
-      edm(many, high * normal({2000, 2}, e.key("noise"), o), {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(24)}, e.key("edm"))
+      heun(many, high * normal({2000, 2}, e.key("noise"), o), {.sigmas = Edm{.sigma_min = low, .sigma_max = high}.ladder(24)}, e.key("edm"))
           .x;
   const Tensor radius = norm(from_noise, {1});
   e.expect_near("radius of 2000 samples drawn from noise", mean(radius).item(), 1, 0.05);

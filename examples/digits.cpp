@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/gradient.h"
+#include "distributions/images.h"
 #include "examples/experiment/experiment.h"
 #include "losses/score_matching.h"
 #include "nn/ema.h"
@@ -10,10 +11,12 @@
 #include "nn/score.h"
 #include "nn/unet.h"
 #include "samplers/diffusion.h"
-#include "samplers/images.h"
 
 namespace scoregrad {
 namespace {
+
+using namespace distributions;
+using namespace samplers;
 
 constexpr double deviation = 0.7;  // of the pixels, which lie between -1 and 1
 constexpr int64_t side = 8;
@@ -87,7 +90,7 @@ void body(Experiment& e) {
   Tensor drawn;
   {
     const auto as_average = average.swapped();
-    drawn = edm(score, start, {.sigmas = noise.ladder(18)}, e.key("sample")).x;
+    drawn = heun(score, start, {.sigmas = noise.ladder(18)}, e.key("sample")).x;
   }
   const NoGrad plain;
   const Digits judge(e.size(2000, 4000), e.key("judge"), o), others(10 * each, e.key("others"), o);

@@ -20,6 +20,8 @@
 namespace scoregrad {
 namespace {
 
+using namespace distributions;
+using namespace samplers;
 using namespace losses;
 
 // ---- one dimension, where the end points are known ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 namespace scoregrad {
 namespace {
 
+using namespace distributions;
 using namespace estimators;
 
 report::Table table_of(const Problem& problem) {

@@ -7,17 +7,18 @@
 #include <numbers>
 
 #include "autograd/graph/gradient.h"
+#include "distributions/quadrature.h"
 #include "examples/experiment/experiment.h"
 #include "losses/c2_estimators.h"
 #include "losses/optima.h"
 #include "losses/score_matching.h"
 #include "nn/mlp.h"
 #include "nn/optimiser.h"
-#include "samplers/quadrature.h"
 
 namespace scoregrad {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 Tensor leaf(const Shape& shape, double value, Options o) { return full(shape, value, o).requires_grad(); }

@@ -13,6 +13,7 @@
 namespace scoregrad {
 namespace {
 
+using namespace distributions;
 using namespace inputs;
 
 struct Ended {

@@ -5,16 +5,19 @@
 #include <array>
 #include <cmath>
 
+#include "distributions/half_space.h"
 #include "examples/experiment/experiment.h"
 #include "report/plane.h"
 #include "samplers/diagnostics.h"
 #include "samplers/discrepancy.h"
 #include "samplers/flow.h"
-#include "samplers/half_space.h"
 #include "samplers/langevin.h"
 
 namespace scoregrad {
 namespace {
+
+using namespace distributions;
+using namespace samplers;
 
 struct Poster {
   explicit Poster(Options o)

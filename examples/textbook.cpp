@@ -6,16 +6,19 @@
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
+#include "distributions/mixture.h"
+#include "distributions/quadrature.h"
 #include "examples/experiment/experiment.h"
 #include "losses/parametrisation.h"
 #include "losses/score_matching.h"
 #include "samplers/diagnostics.h"
 #include "samplers/langevin.h"
-#include "samplers/mixture.h"
-#include "samplers/quadrature.h"
 
 namespace scoregrad {
 namespace {
+
+using namespace distributions;
+using namespace samplers;
 
 const Options wide{.dtype = float64};
 Tensor point(double x) { return full({1, 1}, x, wide); }

@@ -15,6 +15,7 @@
 namespace scoregrad::losses {
 namespace {
 
+using namespace distributions;
 using quadrature::Nodes;
 
 // The mean of independent blocks with its standard error, or, where exact, the sum of parts.

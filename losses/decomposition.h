@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "autograd/ops/random.h"
+#include "distributions/quadrature.h"
 #include "losses/setup.h"
 #include "nn/module.h"
-#include "samplers/quadrature.h"
 
 namespace scoregrad::losses {
 
@@ -34,7 +34,7 @@ struct DecomposeOptions {
   Number sigma = 1;  ///< x_t = alpha x + sigma eps; a tensor takes part in the gradients, one level a condition or 0-d
   Number alpha = 1;
   int64_t samples = 0;  ///< Monte Carlo with so many samples; 0: exact, by `rule` over every Gaussian and by enumeration
-  quadrature::Rule rule = quadrature::trapezoid();
+  distributions::quadrature::Rule rule = distributions::quadrature::trapezoid();
   std::vector<Wanted> wrt = {};
   Trace trace = Trace::exact;
   int64_t block = 4096;  ///< samples or nodes at a time, which bounds the memory
@@ -94,10 +94,10 @@ Decomposition decompose(const ConditionalScore& score, const Generated& setup, c
                         Where at = Where::here());
 Decomposition decompose(const ConditionalScore& score, const FreeCondition& setup, const DecomposeOptions& options, const Key& key = Key(0),
                         Where at = Where::here());
-Decomposition decompose(const ConditionalScore& score, const LinearEncoder& setup, const DecomposeOptions& options, const Key& key = Key(0),
-                        Where at = Where::here());
-Decomposition decompose(const ConditionalScore& score, const NoisyEncoder& setup, const DecomposeOptions& options, const Key& key = Key(0),
-                        Where at = Where::here());
+Decomposition decompose(const ConditionalScore& score, const distributions::LinearEncoder& setup, const DecomposeOptions& options,
+                        const Key& key = Key(0), Where at = Where::here());
+Decomposition decompose(const ConditionalScore& score, const distributions::NoisyEncoder& setup, const DecomposeOptions& options,
+                        const Key& key = Key(0), Where at = Where::here());
 Decomposition decompose(const Score& score, const InputDistribution& setup, const DecomposeOptions& options, const Key& key = Key(0),
                         Where at = Where::here());
 

@@ -9,6 +9,7 @@
 namespace scoregrad::losses {
 namespace {
 
+using namespace distributions;
 using quadrature::Nodes;
 
 Tensor leading(const Tensor& x, int rank) { return x.defined() && x.rank() < rank ? unsqueeze(x, 0) : x; }

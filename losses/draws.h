@@ -3,8 +3,8 @@
 #pragma once
 #include <functional>
 
+#include "distributions/quadrature.h"
 #include "losses/setup.h"
-#include "samplers/quadrature.h"
 
 namespace scoregrad::losses {
 
@@ -22,7 +22,7 @@ struct Noising {
 };
 
 /// A law as a batch over conditions: a leading axis, of extent one where there is no batch. Points with spread are a mixture.
-using LawBatch = std::variant<Mixture, FiniteData>;
+using LawBatch = std::variant<distributions::Mixture, distributions::FiniteData>;
 LawBatch as_batch(const Law& law);
 
 /// How one set-up is drawn from.
@@ -31,7 +31,7 @@ struct Plan {
   int64_t normals = 0;   ///< how many standard normals one row of noise has
   int64_t rows = 1;      ///< how many draws one row of noise becomes
   Options options = {};  ///< element type and device
-  std::function<Draws(const quadrature::Nodes& noise, const Key& key)> draw;
+  std::function<Draws(const distributions::quadrature::Nodes& noise, const Key& key)> draw;
 };
 /// Monte Carlo draws x, then x_t, as they arise. The exact plans have one row for each component or datum, and for Gaussian components draw
 /// x_t first and then, exactly in the second moments, x given x_t.
@@ -39,7 +39,7 @@ struct Plan {
 Plan plan(const Generated& setup, const Noising& level, bool exact, Where at);
 Plan plan(const FreeCondition& setup, const Noising& level, bool exact, Where at);
 Plan plan(const InputDistribution& setup, const Noising& level, bool exact, Where at);
-Plan plan(const LinearEncoder& setup, const Noising& level, bool exact, Where at);
-Plan plan(const NoisyEncoder& setup, const Noising& level, bool exact, Where at);
+Plan plan(const distributions::LinearEncoder& setup, const Noising& level, bool exact, Where at);
+Plan plan(const distributions::NoisyEncoder& setup, const Noising& level, bool exact, Where at);
 
 }  // namespace scoregrad::losses

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "samplers/quadrature.h"
+#include "distributions/quadrature.h"
 
 namespace scoregrad::losses::closed_form {
 namespace {
+
+using namespace distributions;
 
 double square(double x) { return x * x; }
 double cube(double x) { return x * x * x; }

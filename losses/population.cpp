@@ -4,11 +4,13 @@
 
 #include <algorithm>
 
+#include "distributions/categorical.h"
 #include "losses/draws.h"
-#include "samplers/categorical.h"
 
 namespace scoregrad::losses {
 namespace {
+
+using namespace distributions;
 
 void check_level(const Level& level, Where at) {
   for (const Number* n : {&level.alpha, &level.sigma})

@@ -59,9 +59,9 @@ struct Population {
 Population population(const Generated& setup, const Level& level, Where at = Where::here());
 Population population(const FreeCondition& setup, const Level& level, Where at = Where::here());
 Population population(const InputDistribution& setup, const Level& level, Where at = Where::here());
-Population population(const LinearEncoder& setup, const Level& level, Where at = Where::here());
+Population population(const distributions::LinearEncoder& setup, const Level& level, Where at = Where::here());
 /// others() encodes the k + 1 data that it hands out, not the whole data set.
-Population population(const NoisyEncoder& setup, const Level& level, Where at = Where::here());
+Population population(const distributions::NoisyEncoder& setup, const Level& level, Where at = Where::here());
 /// Others are shared by all rows: k calls of the generator, not n k.
 Population population(const SampledGenerated& setup, const Level& level, Where at = Where::here());
 /// Others are fresh data, shared by all rows, weighted with N(c; f(x), tau^2).

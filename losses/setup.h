@@ -5,8 +5,8 @@
 #include <variant>
 
 #include "autograd/ops/random.h"
-#include "samplers/encoder.h"
-#include "samplers/mixture.h"
+#include "distributions/encoder.h"
+#include "distributions/mixture.h"
 
 namespace scoregrad::losses {
 
@@ -16,7 +16,7 @@ using ConditionalScore = std::function<Tensor(const Tensor& xt, const Tensor& c)
 using Score = std::function<Tensor(const Tensor& xt)>;
 
 /// A law of the data: its noised law, and with it the exact score, is known.
-using Law = std::variant<Gaussian, Mixture, FiniteData>;
+using Law = std::variant<distributions::Gaussian, distributions::Mixture, distributions::FiniteData>;
 
 /// Generated data, x ~ p(x | c): the parameters of `law` were computed from c, so c also moves where x_t is drawn.
 struct Generated {
@@ -33,7 +33,7 @@ struct FreeCondition {
 struct InputDistribution {
   Law law;
 };
-// An encoder, c = f(x) + tau eta, is a LinearEncoder or a NoisyEncoder of samplers/encoder.h.
+// An encoder, c = f(x) + tau eta, is a LinearEncoder or a NoisyEncoder of distributions/encoder.h.
 
 /// n samples, reparametrised: differentiable in whatever shapes the law.   [n, d]
 using Sample = std::function<Tensor(int64_t n, const Key& key)>;

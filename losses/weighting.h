@@ -10,7 +10,7 @@ namespace scoregrad::losses {
 struct NoiseAt {
   Tensor alpha, sigma, diffusion2;
 };
-template <NoiseSchedule S>
+template <samplers::NoiseSchedule S>
 NoiseAt noise_at(const S& schedule, const Tensor& t, Where at = Where::here()) {
   const CallerScope scope(at);
   return {schedule.alpha(t), schedule.sigma(t), schedule.diffusion2(t)};
@@ -34,7 +34,7 @@ using TimedScore = std::function<Tensor(const Tensor& xt, const Tensor& t)>;
 
 /// weight L_D at each row's time t, for given noise. With t from stratified_times its mean over rows times (stop - start) is the integral
 /// over time.   x, eps [n, d], t [n] -> [n]
-template <NoiseSchedule S>
+template <samplers::NoiseSchedule S>
 Tensor denoising_over_time(const TimedScore& s, const Tensor& x, const Tensor& eps, const Tensor& t, const S& schedule,
                            const Weighting& weight, Where at = Where::here());
 Tensor denoising_at(const TimedScore& s, const Tensor& x, const Tensor& eps, const Tensor& t, const NoiseAt& noise, const Weighting& weight,
@@ -49,7 +49,7 @@ Tensor ncsn(const TimedScore& s, const Tensor& x, const std::vector<double>& lad
 Tensor edm(const TimedScore& denoiser, const Tensor& x, const Tensor& eps, const Tensor& sigma, double sigma_data = 0.5,
            Where at = Where::here());
 
-template <NoiseSchedule S>
+template <samplers::NoiseSchedule S>
 Tensor denoising_over_time(const TimedScore& s, const Tensor& x, const Tensor& eps, const Tensor& t, const S& schedule,
                            const Weighting& weight, Where at) {
   return denoising_at(s, x, eps, t, noise_at(schedule, t, at), weight, at);

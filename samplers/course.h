@@ -5,7 +5,7 @@
 #include "samplers/sampling.h"
 #include "samplers/schedule.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// A schedule at one time:  x_t = alpha x + sigma eps,  dx = drift x dt + sqrt(diffusion2) dw.
 struct Stage {
@@ -63,4 +63,4 @@ inline Tensor denoised(const Tensor& x, const Tensor& score, const Stage& stage)
   return (x + stage.sigma * stage.sigma * score) / stage.alpha;
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

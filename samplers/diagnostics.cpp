@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 namespace {
 
 using Chain = std::vector<double>;
@@ -144,4 +144,4 @@ std::vector<Share> mode_weights(const Tensor& x, const Tensor& centres, double z
   return out;
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

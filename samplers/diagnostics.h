@@ -3,7 +3,7 @@
 #pragma once
 #include "autograd/ops/ops.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// Sample autocorrelation, biased:  rho_k = sum_t (x_t - mean)(x_{t+k} - mean) / sum_t (x_t - mean)^2, k = 0 .. lags.   [n] -> [lags + 1]
 /// or, row by row, [m, n] -> [m, lags + 1]
@@ -31,4 +31,4 @@ Share wilson(double successes, double n, double z = 1.96, Where at = Where::here
 /// shares
 std::vector<Share> mode_weights(const Tensor& x, const Tensor& centres, double z = 1.96, Where at = Where::here());
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

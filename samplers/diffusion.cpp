@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 namespace {
 
 void check_falling(const char* op, const std::vector<double>& times, Where at) {
@@ -92,15 +92,15 @@ Samples ancestral(const NoisyScore& score, const Tensor& x, const Course& course
   return walk.samples();
 }
 
-Samples edm(const NoisyScore& score, const Tensor& x, const EdmSteps& steps, const Key& key, const SamplerOptions& options, Where at) {
+Samples heun(const NoisyScore& score, const Tensor& x, const HeunSteps& steps, const Key& key, const SamplerOptions& options, Where at) {
   std::vector<double> sigmas = steps.sigmas;
   if (steps.to_zero) sigmas.push_back(0);
-  check_falling("edm", sigmas, at);
+  check_falling("heun", sigmas, at);
   if (sigmas.size() < 2 || sigmas.back() < 0)
-    throw Error(at, fmt::format("edm: {} noise levels, down to {}", sigmas.size(), sigmas.back()));
+    throw Error(at, fmt::format("heun: {} noise levels, down to {}", sigmas.size(), sigmas.back()));
   const int64_t count = static_cast<int64_t>(sigmas.size()) - 1;
   const double most = std::min(steps.churn / static_cast<double>(count), std::sqrt(2.0) - 1);
-  Walk walk("edm", x, std::max<int64_t>(0, count - options.first), options, at);
+  Walk walk("heun", x, std::max<int64_t>(0, count - options.first), options, at);
   walk.each([&](const Tensors& in) {  // x, numbers, fewer where the step ends at 0, and a draw where it is churned
     const auto c = entries(in[1]);
     const Tensor start = in.size() > 2 ? in[0] + c(3) * walk.noise(in[2], in[0]) : in[0];
@@ -122,4 +122,4 @@ Samples edm(const NoisyScore& score, const Tensor& x, const EdmSteps& steps, con
   return walk.samples();
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

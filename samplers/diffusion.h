@@ -3,7 +3,7 @@
 #pragma once
 #include "samplers/course.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// Euler-Maruyama for the reverse equation dx = (f x - g^2 s) dt + g dw from time t to t' < t:
 /// x' = x - (t - t') (f x - g^2 s) + g sqrt(t - t') z.   (Anderson 1982; Song et al. 2021)
@@ -27,14 +27,14 @@ Samples ancestral(const NoisyScore& score, const Tensor& x, const Course& course
 
 /// The levels of Karras et al.'s sampler, falling, and its churn: a step starts by adding noise, up to a level higher by the factor
 /// 1 + min(churn / steps, sqrt(2) - 1), where `from` <= sigma <= `to`.
-struct EdmSteps {
+struct HeunSteps {
   std::vector<double> sigmas;  ///< Edm::ladder; the last step, to sigma = 0, is added
   double churn = 0, from = 0, to = 1e300, noise = 1;
   bool to_zero = true;  ///< false: stop at the last of the levels
 };
 /// Heun's method for dx/dsigma = -sigma s with churn; the last step to sigma = 0 is Euler's. The score's level is sigma.
 /// (Karras et al. 2022, algorithm 2)
-Samples edm(const NoisyScore& score, const Tensor& x, const EdmSteps& steps, const Key& key, const SamplerOptions& options = {},
-            Where at = Where::here());
+Samples heun(const NoisyScore& score, const Tensor& x, const HeunSteps& steps, const Key& key, const SamplerOptions& options = {},
+             Where at = Where::here());
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

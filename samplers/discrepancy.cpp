@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 namespace {
 
 void check_pair(const char* op, const Tensor& x, const Tensor& y, Where at) {
@@ -80,4 +80,4 @@ double sliced_wasserstein(const Tensor& x, const Tensor& y, const Key& key, int6
   return std::sqrt(mean(square(projected(x) - projected(y))).item());
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

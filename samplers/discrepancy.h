@@ -3,7 +3,7 @@
 #pragma once
 #include "samplers/sampling.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// An average over all pairs (a U-statistic: unbiased) and its standard error, which holds also where the two laws are equal and the value
 /// only scatters about 0.
@@ -26,4 +26,4 @@ double median_distance(const Tensor& x, int64_t most = 500, Where at = Where::he
 /// x, y [n, d]   (Rabin et al. 2012)
 double sliced_wasserstein(const Tensor& x, const Tensor& y, const Key& key, int64_t directions = 128, Where at = Where::here());
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

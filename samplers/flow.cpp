@@ -6,7 +6,7 @@
 
 #include "autograd/graph/jacobian.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 namespace {
 
 int64_t left(const Course& course, const SamplerOptions& options) { return std::max<int64_t>(0, course.steps() - options.first); }
@@ -113,4 +113,4 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
   return {log_prior(walk.x()) + select(y, 1, d), walk.x(), integrate.evaluations()};
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

@@ -4,7 +4,7 @@
 #include "samplers/course.h"
 #include "samplers/ode.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// Integrates the probability flow along the course, in either direction.   (Song et al. 2021)
 Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course& course, const Ode& ode = {},
@@ -39,4 +39,4 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
                           const std::function<Tensor(const Tensor&)>& log_prior, const Key& key, const LikelihoodOptions& options = {},
                           Where at = Where::here());
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

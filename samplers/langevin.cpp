@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 namespace {
 
 void check_size(const char* op, double size, Where at) {
@@ -34,22 +34,22 @@ Samples langevin(const ScoreFunction& score, const Tensor& x, const Steps& steps
   return walk.samples();
 }
 
-Samples mala(const std::function<DensityAndScore(const Tensor&)>& law, const Tensor& x, const Steps& steps, const Key& key,
+Samples mala(const std::function<distributions::DensityAndScore(const Tensor&)>& law, const Tensor& x, const Steps& steps, const Key& key,
              const SamplerOptions& options, Where at) {
   const double e = steps.size;
   check_size("mala", e, at);
   if (x.rank() != 2) throw Error(at, fmt::format("mala: particles of shape {}; wanted is [n, d]", to_string(x.shape())));
   Walk walk("mala", x, steps.count, options, at);
   const auto evaluate = [&](const Tensor& points) {
-    DensityAndScore out;
+    distributions::DensityAndScore out;
     walk.score([&](const Tensor& p) { return (out = law(p)).score; }, points);
     return out;
   };
   walk.each([&](const Tensors& in) {
     const Tensor &now = in[0], &draw = in[1], &words = in[2], &accepted = in[5];
-    const DensityAndScore here{in[3], in[4]};
+    const distributions::DensityAndScore here{in[3], in[4]};
     const Tensor y = moved(now, here.score, e, walk.noise(draw, now));
-    const DensityAndScore there = evaluate(y);
+    const distributions::DensityAndScore there = evaluate(y);
     const Tensor log_ratio =
         there.log_density - here.log_density + log_proposal(now, y, there.score, e) - log_proposal(y, now, here.score, e);
     const Tensor u = uniform(accepted.shape(), Key(words), like(now), 0, at);
@@ -57,7 +57,7 @@ Samples mala(const std::function<DensityAndScore(const Tensor&)>& law, const Ten
     return Tensors{where(row, y, now), where(yes, there.log_density, here.log_density), where(row, there.score, here.score),
                    accepted + yes.to(now.dtype())};
   });
-  DensityAndScore here;
+  distributions::DensityAndScore here;
   Tensor accepted = zeros({x.extent(0)}, like(x), at);
   while (walk.next()) {
     if (!here.score.defined()) {
@@ -104,13 +104,13 @@ Samples annealed_langevin(const NoisyScore& score, const Tensor& x, const Anneal
   return out;
 }
 
-Gaussian langevin_stationary(const Gaussian& target, double step, Where at) {
+distributions::Gaussian langevin_stationary(const distributions::Gaussian& target, double step, Where at) {
   const CallerScope scope(at);
   const Tensor covariance = target.covariance(), identity = eye(target.dim(), like(covariance));
   // S and the inverse commute, and their product is positive exactly where the chain is stable.
   const Tensor shrunk = identity - 0.25 * step * inverse(covariance);
   try {
-    return Gaussian::with_covariance(target.mean, solve(shrunk, covariance), at);
+    return distributions::Gaussian::with_covariance(target.mean, solve(shrunk, covariance), at);
   } catch (const Error& e) {
     throw Error(
         at,
@@ -124,4 +124,4 @@ double mala_acceptance(double step) {
   return 2 / std::numbers::pi * (std::atan(root / 2) + std::atan((4 - step) / (2 * root)));
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

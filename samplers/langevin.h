@@ -2,10 +2,10 @@
 #pragma once
 #include <vector>
 
-#include "samplers/gaussian.h"
+#include "distributions/gaussian.h"
 #include "samplers/sampling.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// `count` steps of size e.
 struct Steps {
@@ -20,7 +20,7 @@ Samples langevin(const ScoreFunction& score, const Tensor& x, const Steps& steps
 
 /// The same as a proposal y, accepted with probability min(1, p(y) N(x; m(y), e) / (p(x) N(y; m(x), e))), m(x) = x + (e/2) s(x): the law is
 /// exact for any e. `law` gives log p, up to a constant, and its gradient: Mixture::evaluate and the like.   (Roberts & Tweedie 1996)
-Samples mala(const std::function<DensityAndScore(const Tensor& x)>& law, const Tensor& x, const Steps& steps, const Key& key,
+Samples mala(const std::function<distributions::DensityAndScore(const Tensor& x)>& law, const Tensor& x, const Steps& steps, const Key& key,
              const SamplerOptions& options = {}, Where at = Where::here());
 
 /// Noise levels, falling, and how to stay at each.
@@ -38,8 +38,8 @@ Samples annealed_langevin(const NoisyScore& score, const Tensor& x, const Anneal
 
 /// The law that unadjusted Langevin with steps of size e keeps on a Gaussian:  N(mean, S (I - (e/4) S^-1)^-1). Throws Error where the chain
 /// diverges, that is unless e < 4 times the smallest variance.
-Gaussian langevin_stationary(const Gaussian& target, double step, Where at = Where::here());
+distributions::Gaussian langevin_stationary(const distributions::Gaussian& target, double step, Where at = Where::here());
 /// What share of proposals mala accepts on N(0, 1):  (2/pi) (atan(sqrt(e)/2) + atan((4 - e) / (2 sqrt(e)))).
 double mala_acceptance(double step);
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

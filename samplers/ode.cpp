@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 namespace {
 
 constexpr int stages = 7;
@@ -123,4 +123,4 @@ Tensor Integrator::adaptive(Tensor y, double from, double to, const std::functio
   return y;
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

@@ -6,7 +6,7 @@
 #include "autograd/compile/compile.h"
 #include "autograd/ops/ops.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// dy/dt = f(numbers(t), y): what f needs of the time comes as a tensor like y, so that a step is a function of tensors alone.
 struct Slope {
@@ -54,4 +54,4 @@ class Integrator {
   int64_t accepted_ = 0, rejected_ = 0, evaluations_ = 0;
 };
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

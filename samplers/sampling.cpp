@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 Walk::Walk(const char* op, const Tensor& x, int64_t steps, const SamplerOptions& options, Where at)
     : op_(op), options_(options), at_(at), line_(at), recording_(options.differentiable && mode.recording), steps_(steps) {
@@ -60,4 +60,4 @@ Tensor Walk::checked(const Tensor& s, const Tensor& x) const {
   return s;
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

@@ -9,7 +9,7 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// grad log p at each row.   [n, d] -> [n, d]
 using ScoreFunction = std::function<Tensor(const Tensor& x)>;
@@ -95,4 +95,4 @@ class Walk {
   std::optional<CompiledStep> step_;
 };
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

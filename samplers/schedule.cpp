@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 namespace {
 
 void check_ladder(const char* op, double first, double last, int count, Where at) {
@@ -32,4 +32,4 @@ std::vector<double> geometric_ladder(double first, double last, int count, Where
   return out;
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

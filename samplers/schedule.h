@@ -9,7 +9,7 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 
-namespace scoregrad {
+namespace scoregrad::samplers {
 
 /// Time runs from s.start() (data, or almost) to s.stop() (noise);  f = alpha'/alpha,  g^2 = (sigma^2)' - 2 f sigma^2;  time_at inverts
 /// sigma/alpha.
@@ -188,4 +188,4 @@ Tensor stratified_times(const S& schedule, int64_t n, const Key& key, Options op
   return schedule.start() + (schedule.stop() - schedule.start()) * place;
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::samplers

@@ -29,12 +29,14 @@ const std::vector<Layer> layers = {
     {"autograd/compile/", {"autograd/"}},
     {"report/", {"autograd/"}},
     {"nn/", {"autograd/"}},
-    {"samplers/", {"autograd/"}},
-    {"losses/", {"autograd/", "report/", "nn/", "samplers/"}},
-    {"scoregrad", {"autograd/", "report/", "nn/", "samplers/", "losses/"}},  // scoregrad.h and scoregrad/fmt.h
-    {"examples/", {"scoregrad", "autograd/", "report/", "nn/", "samplers/", "losses/"}},
-    {"benchmarks/", {"scoregrad", "autograd/", "report/", "nn/", "samplers/", "losses/", "cpu/", "cuda/"}},
-    {"tests/", {"scoregrad", "autograd/", "report/", "nn/", "samplers/", "losses/", "examples/", "benchmarks/", "cpu/", "cuda/"}},
+    {"distributions/", {"autograd/"}},
+    {"samplers/", {"autograd/", "distributions/"}},
+    {"losses/", {"autograd/", "report/", "nn/", "distributions/", "samplers/"}},
+    {"scoregrad", {"autograd/", "report/", "nn/", "distributions/", "samplers/", "losses/"}},  // scoregrad.h and scoregrad/fmt.h
+    {"examples/", {"scoregrad", "autograd/", "report/", "nn/", "distributions/", "samplers/", "losses/"}},
+    {"benchmarks/", {"scoregrad", "autograd/", "report/", "nn/", "distributions/", "samplers/", "losses/", "cpu/", "cuda/"}},
+    {"tests/",
+     {"scoregrad", "autograd/", "report/", "nn/", "distributions/", "samplers/", "losses/", "examples/", "benchmarks/", "cpu/", "cuda/"}},
 };
 
 bool starts_with_any(const std::string& s, const std::vector<std::string>& prefixes) {
@@ -90,7 +92,7 @@ TEST_CASE("every source file keeps to the layers, to 400 lines, and to fmt's pla
   int count = 0;
   std::vector<std::string> found;
   for (const char* folder :
-       {"autograd", "cpu", "cuda", "report", "nn", "samplers", "losses", "scoregrad", "tests", "examples", "benchmarks"}) {
+       {"autograd", "cpu", "cuda", "report", "nn", "distributions", "samplers", "losses", "scoregrad", "tests", "examples", "benchmarks"}) {
     if (!fs::exists(folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       static const std::vector<std::string> kinds = {".h", ".cpp", ".cu", ".def", ".inc"};
@@ -120,6 +122,6 @@ TEST_CASE("the check of the layers finds what is wrong and lets pass what is rig
   CHECK_FALSE(wrong("nn/linear.cpp", std::vector<std::string>(400)));
   CHECK_FALSE(
       wrong("cpu/reduce.cpp", {"#include \"autograd/backend/shape.h\"", "#include \"cpu/pool.h\"", "#include \"scoregrad/config.h\""}));
-  CHECK_FALSE(wrong("losses/dsm.cpp", {"#include <fmt/format.h>", "#include \"samplers/gaussian.h\""}));
+  CHECK_FALSE(wrong("losses/dsm.cpp", {"#include <fmt/format.h>", "#include \"distributions/gaussian.h\""}));
   CHECK_FALSE(wrong("scoregrad/fmt.h", {"#pragma once", "#include <fmt/format.h>"}));
 }

@@ -9,6 +9,7 @@
 namespace scoregrad::estimators {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 using namespace losses::estimate_c2;
 

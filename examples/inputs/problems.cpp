@@ -8,6 +8,7 @@
 namespace scoregrad::inputs {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 using namespace losses::estimate_c2;
 

@@ -9,6 +9,7 @@
 namespace scoregrad::verify {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 Values total(const Term& t, const char* group) { return Values(t.gradient.at(group).total); }

@@ -10,6 +10,7 @@
 namespace scoregrad::verify {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 Values total(const Term& t, const char* group = "phi") { return Values(t.gradient.at(group).total); }

@@ -9,6 +9,7 @@
 namespace scoregrad::verify {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 constexpr double sigma = 0.5, sigma2 = sigma * sigma;

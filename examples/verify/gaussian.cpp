@@ -9,6 +9,7 @@
 namespace scoregrad::verify {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 constexpr double alpha = 0.9, sigma = 0.7, sigma2 = sigma * sigma;

@@ -11,6 +11,7 @@
 namespace scoregrad::verify {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 constexpr double gain = 0.8, tau = 0.5, sigma = 0.7, w = -0.6, v = 0.4;

@@ -15,6 +15,7 @@
 namespace scoregrad::verify {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 constexpr double tau = 0.5;

@@ -6,6 +6,7 @@
 namespace scoregrad::verify {
 namespace {
 
+using namespace distributions;
 using namespace losses;
 
 constexpr double sigma = 0.7;

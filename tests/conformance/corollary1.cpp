@@ -1,8 +1,8 @@
 // corollary1_*: the score is frozen and the distribution is what moves.
 #include <fmt/format.h>
 
+#include "distributions/push_forward.h"
 #include "losses/closed_form.h"
-#include "samplers/pushforward.h"
 #include "tests/conformance/decomposed.h"
 #include "tests/conformance/kinds.h"
 #include "tests/conformance/minimum.h"

@@ -1,6 +1,6 @@
 // theorem2_encoder_empirical: a finite data set, a noisy code c = f(x_i) + tau eta and an MLP as score, decomposed by a sum over the data
 // and integrals over eta and eps.
-#include "samplers/encoder.h"
+#include "distributions/encoder.h"
 
 #include <fmt/format.h>
 

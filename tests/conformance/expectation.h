@@ -1,9 +1,9 @@
 // Expectations of the losses over x_t as weighted sums, with their gradients; what every theorem file is compared with.
 #pragma once
 #include "autograd/graph/gradient.h"
+#include "distributions/gaussian.h"
+#include "distributions/quadrature.h"
 #include "nn/mlp.h"
-#include "samplers/gaussian.h"
-#include "samplers/quadrature.h"
 #include "tests/conformance/report.h"
 
 namespace conformance {

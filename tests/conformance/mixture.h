@@ -1,6 +1,6 @@
 // Mixtures as the files write them, and expectations over their noised law by quadrature.
 #pragma once
-#include "samplers/mixture.h"
+#include "distributions/mixture.h"
 #include "tests/conformance/expectation.h"
 
 namespace conformance {

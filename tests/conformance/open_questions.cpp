@@ -5,9 +5,9 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "distributions/encoder.h"
 #include "losses/optima.h"
 #include "losses/score_matching.h"
-#include "samplers/encoder.h"
 #include "tests/conformance/kinds.h"
 #include "tests/conformance/minimum.h"
 #include "tests/conformance/mixture.h"

@@ -5,11 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "autograd/ops/ops.h"
+#include "distributions/gaussian.h"
 
 namespace conformance {
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 using Json = nlohmann::json;
 
 /// What is wrong with a file, and in which field.

@@ -1,15 +1,17 @@
 // textbook: scores, losses and numbers that a reader can check by hand.
 #include <fmt/format.h>
 
+#include "distributions/half_space.h"
 #include "losses/parametrisation.h"
 #include "losses/score_matching.h"
-#include "samplers/half_space.h"
 #include "samplers/langevin.h"
 #include "tests/conformance/kinds.h"
 #include "tests/conformance/mixture.h"
 
 namespace conformance {
 namespace {
+
+using namespace samplers;
 
 // Row by row d score / dx.   [n, d] -> [n, d, d]
 Tensor score_jacobian(const Score& score, const Tensor& points) {

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/jacobian.h"
+#include "distributions/encoder.h"
 #include "losses/closed_form.h"
 #include "losses/parametrisation.h"
 #include "losses/score_matching.h"
-#include "samplers/encoder.h"
 #include "tests/conformance/decomposed.h"
 #include "tests/conformance/kinds.h"
 

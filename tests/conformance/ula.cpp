@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "distributions/encoder.h"
 #include "samplers/diagnostics.h"
 #include "samplers/diffusion.h"
-#include "samplers/encoder.h"
 #include "samplers/flow.h"
 #include "samplers/langevin.h"
 #include "tests/conformance/kinds.h"
@@ -15,6 +15,8 @@
 
 namespace conformance {
 namespace {
+
+using namespace samplers;
 
 const Ode fine{.method = Method::dormand_prince, .relative = 1e-13, .absolute = 1e-13};
 

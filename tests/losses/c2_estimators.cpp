@@ -10,6 +10,7 @@
 #include "tests/losses/estimate.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 using namespace scoregrad::losses;
 namespace ec2 = scoregrad::losses::estimate_c2;
 

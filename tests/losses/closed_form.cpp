@@ -9,6 +9,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 namespace cf = scoregrad::losses::closed_form;
 using losses::decompose;
 using losses::Decomposition;

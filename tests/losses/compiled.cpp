@@ -10,6 +10,7 @@
 #include "tests/message.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 using namespace scoregrad::losses;
 
 namespace {

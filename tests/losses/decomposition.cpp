@@ -11,6 +11,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 using namespace scoregrad::losses;
 
 namespace {

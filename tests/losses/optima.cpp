@@ -10,6 +10,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 using namespace scoregrad::losses;
 using namespace scoregrad::losses::closed_form;
 

@@ -4,13 +4,14 @@
 
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/random.h"
+#include "distributions/quadrature.h"
 #include "losses/parametrisation.h"
 #include "nn/mlp.h"
-#include "samplers/quadrature.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 using namespace scoregrad::losses;
 
 namespace {

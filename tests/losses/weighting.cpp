@@ -2,13 +2,15 @@
 // for the quadratic integrands.
 #include "losses/weighting.h"
 
+#include "distributions/quadrature.h"
 #include "losses/parametrisation.h"
-#include "samplers/quadrature.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/losses/estimate.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
+using namespace scoregrad::samplers;
 using namespace scoregrad::losses;
 
 namespace {

@@ -10,6 +10,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::samplers;
 
 namespace {
 

@@ -11,9 +11,11 @@ struct LineLaw {
 };
 
 /// The law after each step, the start included, of a sampler on the line that makes so many draws, started from N(mean, variance).
-inline std::vector<LineLaw> laws_of(const std::function<void(const scoregrad::Tensor& x, const scoregrad::SamplerOptions&)>& sampler,
-                                    int64_t draws, double mean, double variance) {
+inline std::vector<LineLaw> laws_of(
+    const std::function<void(const scoregrad::Tensor& x, const scoregrad::samplers::SamplerOptions&)>& sampler, int64_t draws, double mean,
+    double variance) {
   using namespace scoregrad;
+  using samplers::SamplerOptions;
   std::vector<double> start(static_cast<size_t>(draws + 2), 0.0);
   start[1] = 1;  // row 0: nothing; row 1: the particle; row 2 + i: the i-th draw
   std::vector<LineLaw> laws{{1, mean, variance}};

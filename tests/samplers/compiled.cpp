@@ -4,16 +4,18 @@
 
 #include <cstring>
 
+#include "distributions/mixture.h"
 #include "nn/score.h"
 #include "samplers/diffusion.h"
 #include "samplers/flow.h"
 #include "samplers/langevin.h"
-#include "samplers/mixture.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/message.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
+using namespace scoregrad::samplers;
 
 namespace {
 
@@ -23,7 +25,7 @@ constexpr int64_t steps = 72;
 const Tensor start = from({0.3, -1, 2, 0.5, -0.7, 0.1}, {3, 2}, f64);
 
 using Sampler = std::function<Samples(const NoisyScore&, const SamplerOptions&)>;
-const std::vector<std::pair<std::string, Sampler>> samplers = {
+const std::vector<std::pair<std::string, Sampler>> every_sampler = {
     {"langevin",
      [](const NoisyScore& s, const SamplerOptions& o) {
        return langevin([&](const Tensor& y) { return s(y, scalar(0.7, f64)); }, start, {0.1, steps - o.first}, Key(3), o);
@@ -44,9 +46,9 @@ const std::vector<std::pair<std::string, Sampler>> samplers = {
      }},
     {"ancestral",
      [](const NoisyScore& s, const SamplerOptions& o) { return ancestral(s, start, geometric_course(schedule, steps), Key(3), o); }},
-    {"edm",
+    {"heun",
      [](const NoisyScore& s, const SamplerOptions& o) {
-       return edm(s, start, {.sigmas = schedule.ladder(static_cast<int>(steps)), .churn = 2, .from = 0.2}, Key(3), o);
+       return heun(s, start, {.sigmas = schedule.ladder(static_cast<int>(steps)), .churn = 2, .from = 0.2}, Key(3), o);
      }},
     {"ddim", [](const NoisyScore& s, const SamplerOptions& o) { return ddim(s, start, geometric_course(schedule, steps), o); }},
     {"dpm_solver", [](const NoisyScore& s, const SamplerOptions& o) { return dpm_solver(s, start, geometric_course(schedule, steps), o); }},
@@ -71,7 +73,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 TEST_CASE("every sampler replays its steps without being asked, with the bits of eager ones") {
-  for (const auto& [name, sampler] : samplers) {
+  for (const auto& [name, sampler] : every_sampler) {
     CAPTURE(name);
     int calls = 0;
     const NoisyScore score = [&](const Tensor& x, const Tensor& level) {
@@ -107,7 +109,7 @@ TEST_CASE("a compiled run in pieces makes the steps of one run, bit for bit, wit
 }
 
 TEST_CASE("a score that reads values on the host stays eager, is called as often as ever, and says why") {
-  for (const auto& [name, sampler] : samplers) {
+  for (const auto& [name, sampler] : every_sampler) {
     CAPTURE(name);
     int calls = 0;
     const NoisyScore score = [&](const Tensor& x, const Tensor& level) {
@@ -174,18 +176,18 @@ TEST_CASE("what a score captures in tensors may change: a replay reads it anew")
 
 TEST_CASE("given noise, compiled scores, energies and likelihoods are compiled through") {
   const auto noise = [](int64_t i, const Tensor& x) { return normal(x.shape(), Key(5).fold(i), f64); };
-  const Samples given = samplers[0].second(cubic, {.noise = noise});
+  const Samples given = every_sampler[0].second(cubic, {.noise = noise});
   CHECK(given.replayed == steps);
-  CHECK(same_bits(given.x, samplers[0].second(cubic, {.noise = noise, .compile = false}).x));
+  CHECK(same_bits(given.x, every_sampler[0].second(cubic, {.noise = noise, .compile = false}).x));
 
   auto inner = compile([](const Tensor& x, const Tensor& level) { return cubic(x, level); });
-  const Samples nested = samplers[2].second([&](const Tensor& x, const Tensor& level) { return inner(x, level); }, {});
-  CHECK((nested.replayed == steps && same_bits(nested.x, samplers[2].second(cubic, {}).x)));
+  const Samples nested = every_sampler[2].second([&](const Tensor& x, const Tensor& level) { return inner(x, level); }, {});
+  CHECK((nested.replayed == steps && same_bits(nested.x, every_sampler[2].second(cubic, {}).x)));
 
   const nn::EnergyMLP energy({.inputs = 2, .hidden = {8}}, Key(3), f64);
-  const Samples by_energy = samplers[2].second(energy, {});
+  const Samples by_energy = every_sampler[2].second(energy, {});
   CHECK(by_energy.replayed == steps);
-  CHECK(apart(by_energy.x, samplers[2].second(energy, {.compile = false}).x) < 1e-12);
+  CHECK(apart(by_energy.x, every_sampler[2].second(energy, {.compile = false}).x) < 1e-12);
 
   const auto prior = [](const Tensor& x) { return -0.5 * sum(square(x), {-1}); };
   const auto wide = [](const Tensor& x, const Tensor& level) { return -x / (square(level) + 0.5); };
@@ -198,6 +200,6 @@ TEST_CASE("given noise, compiled scores, energies and likelihoods are compiled t
 
 TEST_CASE("a short run is not recorded, and one that is differentiated neither") {
   CHECK(langevin([](const Tensor& x) { return -x; }, start, {0.1, 8}, Key(1)).replayed == 0);
-  const Samples d = samplers[0].second(cubic, {.differentiable = true});
+  const Samples d = every_sampler[0].second(cubic, {.differentiable = true});
   CHECK((d.replayed == 0 && d.eager.empty()));
 }

@@ -8,6 +8,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::samplers;
 
 namespace {
 

@@ -3,15 +3,17 @@
 
 #include <cmath>
 
+#include "distributions/gaussian.h"
+#include "distributions/mixture.h"
 #include "samplers/diagnostics.h"
 #include "samplers/flow.h"
-#include "samplers/gaussian.h"
-#include "samplers/mixture.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/samplers/affine.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
+using namespace scoregrad::samplers;
 
 namespace {
 
@@ -124,14 +126,14 @@ TEST_CASE("the sampler of Karras et al. without churn is Heun's method on the fl
   const std::vector<double> sigmas = schedule.ladder(12);
   const Tensor x = normal({5, 1}, Key(2), f64) * 3;
   const Tensor flow = probability_flow(score, x, course(schedule, sigmas), {.method = Method::heun}).x;
-  CHECK(apart(edm(score, x, {.sigmas = sigmas, .to_zero = false}, Key(1)).x, flow) < 1e-14);
+  CHECK(apart(heun(score, x, {.sigmas = sigmas, .to_zero = false}, Key(1)).x, flow) < 1e-14);
   // The step to zero denoises: x + sigma^2 s.
-  CHECK(apart(edm(score, x, {.sigmas = sigmas}, Key(1)).x, flow + 0.01 * score(flow, scalar(0.1, f64))) < 1e-13);
+  CHECK(apart(heun(score, x, {.sigmas = sigmas}, Key(1)).x, flow + 0.01 * score(flow, scalar(0.1, f64))) < 1e-13);
 
   const std::vector<double> fine = schedule.ladder(200);
   for (double churn : {0.0, 40.0}) {
-    const EdmSteps steps{.sigmas = fine, .churn = churn, .to_zero = false};
-    const auto laws = laws_of([&](const Tensor& y, const SamplerOptions& o) { edm(score, y, steps, Key(0), o); }, 199, m, v + 9);
+    const HeunSteps steps{.sigmas = fine, .churn = churn, .to_zero = false};
+    const auto laws = laws_of([&](const Tensor& y, const SamplerOptions& o) { heun(score, y, steps, Key(0), o); }, 199, m, v + 9);
     CAPTURE(churn);
     CHECK(apart(laws.back().mean, m) < 1e-3);
     CHECK(apart(laws.back().variance, v + 0.01) < 1e-3);

@@ -4,11 +4,13 @@
 #include <cmath>
 
 #include "autograd/graph/jacobian.h"
-#include "samplers/mixture.h"
+#include "distributions/mixture.h"
 #include "tests/autograd/check.h"
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
+using namespace scoregrad::samplers;
 
 namespace {
 

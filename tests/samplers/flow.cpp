@@ -4,13 +4,15 @@
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
-#include "samplers/gaussian.h"
-#include "samplers/half_space.h"
-#include "samplers/mixture.h"
+#include "distributions/gaussian.h"
+#include "distributions/half_space.h"
+#include "distributions/mixture.h"
 #include "tests/autograd/check.h"
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
+using namespace scoregrad::samplers;
 
 namespace {
 

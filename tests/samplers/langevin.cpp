@@ -3,14 +3,16 @@
 
 #include <cmath>
 
+#include "distributions/half_space.h"
+#include "distributions/mixture.h"
 #include "samplers/diagnostics.h"
-#include "samplers/half_space.h"
-#include "samplers/mixture.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/samplers/affine.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
+using namespace scoregrad::samplers;
 
 namespace {
 

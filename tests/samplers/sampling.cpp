@@ -4,15 +4,17 @@
 #include "autograd/backend/machine.h"
 #include "autograd/compile/compile.h"
 #include "autograd/graph/gradient.h"
+#include "distributions/mixture.h"
 #include "nn/score.h"
 #include "samplers/diffusion.h"
 #include "samplers/flow.h"
 #include "samplers/langevin.h"
-#include "samplers/mixture.h"
 #include "tests/autograd/check.h"
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
+using namespace scoregrad::samplers;
 
 namespace {
 
@@ -25,7 +27,7 @@ const Annealing levels{.sigmas = {2, 0.5}, .step = 0.05, .count = 4};
 
 using Sampler = std::function<Samples(const NoisyScore&, const Tensor&, const Key&, const SamplerOptions&)>;
 /// Every sampler, with a score that depends on the level, in so few steps that a test is quick.
-const std::vector<std::pair<std::string, Sampler>> samplers = {
+const std::vector<std::pair<std::string, Sampler>> every_sampler = {
     {"langevin",
      [](const NoisyScore& s, const Tensor& x, const Key& k, const SamplerOptions& o) {
        return langevin([&](const Tensor& y) { return s(y, scalar(0.7, like(y))); }, x, {0.1, 8 - o.first}, k, o);
@@ -45,8 +47,8 @@ const std::vector<std::pair<std::string, Sampler>> samplers = {
      }},
     {"ancestral", [](const NoisyScore& s, const Tensor& x, const Key& k,
                      const SamplerOptions& o) { return ancestral(s, x, geometric_course(schedule, 8), k, o); }},
-    {"edm", [](const NoisyScore& s, const Tensor& x, const Key& k,
-               const SamplerOptions& o) { return edm(s, x, {.sigmas = schedule.ladder(8), .churn = 2}, k, o); }},
+    {"heun", [](const NoisyScore& s, const Tensor& x, const Key& k,
+                const SamplerOptions& o) { return heun(s, x, {.sigmas = schedule.ladder(8), .churn = 2}, k, o); }},
     {"probability_flow", [](const NoisyScore& s, const Tensor& x, const Key&,
                             const SamplerOptions& o) { return probability_flow(s, x, geometric_course(schedule, 8), {}, o); }},
     {"ddim", [](const NoisyScore& s, const Tensor& x, const Key&,
@@ -70,7 +72,7 @@ volatile std::sig_atomic_t signalled = 0;
 }  // namespace
 
 TEST_CASE("a run in pieces makes the steps of one run, bit for bit") {
-  for (const auto& [name, sampler] : samplers) {
+  for (const auto& [name, sampler] : every_sampler) {
     CAPTURE(name);
     if (name == "dpm_solver" || name == "dormand_prince") continue;  // the one starts anew with first order, the other makes one step
     const NoisyScore score = scaled_score(scalar(1, f64));
@@ -93,7 +95,7 @@ TEST_CASE("a run in pieces makes the steps of one run, bit for bit") {
 }
 
 TEST_CASE("particles do not see each other") {
-  for (const auto& [name, sampler] : samplers) {
+  for (const auto& [name, sampler] : every_sampler) {
     CAPTURE(name);
     // The same noise for a particle alone as among others.
     const auto noise = [](int64_t draw, const Tensor& x) { return slice_axis(normal({3, 2}, Key(5).fold(draw), f64), 0, 0, x.extent(0)); };
@@ -108,7 +110,7 @@ TEST_CASE("particles do not see each other") {
 
 TEST_CASE("nothing is recorded and no memory grows unless it is asked for") {
   const Tensor w = scalar(1.1, f64).requires_grad();
-  for (const auto& [name, sampler] : samplers) {
+  for (const auto& [name, sampler] : every_sampler) {
     CAPTURE(name);
     const Tensor x = start.detach().requires_grad();
     bool tracked = false;
@@ -126,7 +128,7 @@ TEST_CASE("nothing is recorded and no memory grows unless it is asked for") {
 }
 
 TEST_CASE("a differentiable sampler has the gradients that differences find, in the start and in the score's parameter") {
-  for (const auto& [name, sampler] : samplers) {
+  for (const auto& [name, sampler] : every_sampler) {
     CAPTURE(name);
     const Sampler& run = sampler;
     check_gradients([&](const Tensors& in) { return run(scaled_score(in[1]), in[0], Key(3), {.differentiable = true}).x; },
@@ -163,7 +165,7 @@ TEST_CASE("a signal's flag stops a sampler, which returns what it has") {
 TEST_CASE("images are particles like rows, with the same draws") {
   const Tensor rows = normal({3, 12}, Key(4), f64), images = reshape(rows, {3, 3, 2, 2});
   const NoisyScore score = [](const Tensor& x, const Tensor& level) { return -x / (square(level) + 0.5); };
-  for (const auto& sampler : samplers) {
+  for (const auto& sampler : every_sampler) {
     CAPTURE(sampler.first);
     if (sampler.first == "mala") continue;  // its densities are of rows
     const Samples flat = sampler.second(score, rows, Key(5), {}), whole = sampler.second(score, images, Key(5), {});
@@ -193,11 +195,11 @@ TEST_CASE("networks and compiled scores are scores as they are") {
   const Tensor x = normal({20, 2}, Key(1), f64) * 3;
   const nn::ScoreMLP net({.inputs = 2, .hidden = {8}}, nn::Predicts::eps, Key(2), f64);
   const nn::EnergyMLP energy({.inputs = 2, .hidden = {8}}, Key(3), f64);
-  const Tensor got = edm(net, x, {.sigmas = schedule.ladder(8)}, Key(4)).x;
+  const Tensor got = heun(net, x, {.sigmas = schedule.ladder(8)}, Key(4)).x;
   CHECK_FALSE((got.tracked() || ddim(energy, x, geometric_course(schedule, 8)).x.tracked()));
   // The level comes as a tensor, so that one record serves all levels.
   auto compiled = compile([&](const Tensor& at, const Tensor& level) { return net(at, level).detach(); });
   const NoisyScore replayed = [&](const Tensor& at, const Tensor& level) { return compiled(at, level); };
-  CHECK(apart(edm(replayed, x, {.sigmas = schedule.ladder(8)}, Key(4)).x, got) < 1e-13);
+  CHECK(apart(heun(replayed, x, {.sigmas = schedule.ladder(8)}, Key(4)).x, got) < 1e-13);
   CHECK(compiled.step().replays({x, scalar(1, f64)}));
 }

@@ -5,6 +5,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::samplers;
 
 namespace {
 

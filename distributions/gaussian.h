@@ -1,9 +1,9 @@
 // Gaussians: samples, densities and scores in closed form, differentiable in mean and factor.
 #pragma once
+#include "autograd/ops/number.h"
 #include "autograd/ops/random.h"
-#include "samplers/number.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 /// log p(x) and grad_x log p(x).
 struct DensityAndScore {
@@ -39,4 +39,4 @@ struct Gaussian {
   Gaussian detached() const;
 };
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

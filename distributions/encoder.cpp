@@ -1,10 +1,10 @@
-#include "samplers/encoder.h"
+#include "distributions/encoder.h"
 
 #include <fmt/format.h>
 
 #include <limits>
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 Tensor LinearEncoder::matrix(Where at) const {
   const CallerScope scope(at);
@@ -74,4 +74,4 @@ Tensor NoisyEncoder::score(const Tensor& xt, const Tensor& c, const Tensor& code
   return (alpha.like(xt) * mean - xt) / square(sigma.like(xt));
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

@@ -1,10 +1,10 @@
-#include "samplers/mixture.h"
+#include "distributions/mixture.h"
 
 #include <fmt/format.h>
 
-#include "samplers/categorical.h"
+#include "distributions/categorical.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 namespace {
 
 // Per component: log w_k + log N_k(x) [.., K, n] and the score [.., K, n, d].
@@ -63,4 +63,4 @@ Mixture as_mixture(const Gaussian& g, Where at) {
   return {zeros(weights, like(g.mean)), unsqueeze(g.mean, -2), unsqueeze(g.factor, -3)};
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

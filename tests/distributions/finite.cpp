@@ -1,13 +1,14 @@
-#include "samplers/finite.h"
+#include "distributions/finite.h"
 
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
-#include "samplers/mixture.h"
+#include "distributions/mixture.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 
 namespace {
 const Options f64{.dtype = float64};

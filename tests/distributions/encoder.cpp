@@ -1,4 +1,4 @@
-#include "samplers/encoder.h"
+#include "distributions/encoder.h"
 
 #include <cmath>
 
@@ -7,6 +7,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 
 namespace {
 const Options f64{.dtype = float64};

@@ -4,7 +4,7 @@
 
 #include "autograd/tensor/create.h"
 
-namespace scoregrad::quadrature {
+namespace scoregrad::distributions::quadrature {
 
 /// E f(z) = sum of weights[i] f(nodes[i]) for z ~ N(0, 1); the weights sum to 1.
 struct Rule {
@@ -41,4 +41,4 @@ class Grid {
 /// The whole product at once.
 Nodes product(const Rule& rule, int64_t dims, Options options);
 
-}  // namespace scoregrad::quadrature
+}  // namespace scoregrad::distributions::quadrature

@@ -1,8 +1,8 @@
 // Mixtures of Gaussians.
 #pragma once
-#include "samplers/gaussian.h"
+#include "distributions/gaussian.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 /// sum over k of w_k N(mean_k, factor_k factor_k'), w = softmax(log_weights). Leading axes are a batch of mixtures.
 struct Mixture {
@@ -35,4 +35,4 @@ struct Mixture {
 /// The mixture with one component.
 Mixture as_mixture(const Gaussian& g, Where at = Where::here());
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

@@ -1,4 +1,4 @@
-#include "samplers/quadrature.h"
+#include "distributions/quadrature.h"
 
 #include <cmath>
 #include <limits>
@@ -8,7 +8,8 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
-using namespace scoregrad::quadrature;
+using namespace scoregrad::distributions;
+using namespace scoregrad::distributions::quadrature;
 
 namespace {
 const Options f64{.dtype = float64};

@@ -2,9 +2,9 @@
 #pragma once
 #include <cmath>
 
-#include "samplers/mixture.h"
+#include "distributions/mixture.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 /// P(normal'x > offset) = sum over k of w_k Phi((normal'mean_k - offset) / sqrt(normal'S_k normal)).   normal [d] -> []
 inline Tensor half_space_mass(const Mixture& law, const Tensor& normal, double offset = 0, Where at = Where::here()) {
@@ -15,4 +15,4 @@ inline Tensor half_space_mass(const Mixture& law, const Tensor& normal, double o
   return sum(exp(law.log_probabilities()) * (0.5 * erfc(-std::sqrt(0.5) * z)), {-1});
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

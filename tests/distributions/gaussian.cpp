@@ -1,13 +1,14 @@
-#include "samplers/gaussian.h"
+#include "distributions/gaussian.h"
 
 #include <cmath>
 
 #include "autograd/graph/gradient.h"
-#include "samplers/quadrature.h"
+#include "distributions/quadrature.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 
 namespace {
 const Options f64{.dtype = float64};

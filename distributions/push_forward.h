@@ -2,10 +2,10 @@
 #pragma once
 #include <functional>
 
-#include "samplers/finite.h"
-#include "samplers/quadrature.h"
+#include "distributions/finite.h"
+#include "distributions/quadrature.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 /// The law of g(z), z ~ N(0, I), as the images of quadrature nodes: its noised law and score converge with the rule, exponentially for the
 /// trapezoidal one, and follow g's parameters.   g: [n, dims] -> [n, d]
@@ -15,4 +15,4 @@ inline FiniteData push_forward(const std::function<Tensor(const Tensor&)>& g, in
   return {g(nodes.z), log(nodes.weights)};
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

@@ -1,4 +1,4 @@
-#include "samplers/images.h"
+#include "distributions/images.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 namespace {
 
 // name or name.gz, whichever is there.
@@ -90,4 +90,4 @@ Images drawn_digits(int64_t n, const Key& key, Options options, Where at) {
   return {light * matmul(matmul(down, glyph), transpose(right)), labels};
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

@@ -1,10 +1,10 @@
 // Distributions in the plane that a figure can judge. Those with a law in closed form are laws; of the others samples are exact and
 // FiniteData{samples} gives a noised law.
 #pragma once
-#include "samplers/finite.h"
-#include "samplers/mixture.h"
+#include "distributions/finite.h"
+#include "distributions/mixture.h"
 
-namespace scoregrad::shapes {
+namespace scoregrad::distributions::shapes {
 
 /// Equally spaced points on a circle about the origin. Noised by sigma they are the uniform law on it, whose density holds a Bessel
 /// function, to rounding where `points` exceeds 9 sqrt(|x| radius) / sigma.
@@ -21,4 +21,4 @@ Tensor checkerboard(int64_t n, const Key& key, Options options = {}, Where at = 
 /// Blades about the origin, wound as they go out.   [n, 2]   (Johnson et al. 2016)
 Tensor pinwheel(int64_t n, const Key& key, int64_t blades = 5, Options options = {}, Where at = Where::here());
 
-}  // namespace scoregrad::shapes
+}  // namespace scoregrad::distributions::shapes

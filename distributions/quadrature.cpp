@@ -1,4 +1,4 @@
-#include "samplers/quadrature.h"
+#include "distributions/quadrature.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace scoregrad::quadrature {
+namespace scoregrad::distributions::quadrature {
 namespace {
 
 // The orthonormal polynomials of N(0, 1) at x: p_(k+1) = (x p_k - sqrt(k) p_(k-1)) / sqrt(k+1).
@@ -107,4 +107,4 @@ Nodes product(const Rule& rule, int64_t dims, Options options) {
   return Grid(rule, dims, options).next(std::numeric_limits<int64_t>::max());
 }
 
-}  // namespace scoregrad::quadrature
+}  // namespace scoregrad::distributions::quadrature

@@ -1,8 +1,8 @@
 // A finite data set as a distribution: its noised law is a mixture with one component a point, and its score a softmax over the points.
 #pragma once
-#include "samplers/gaussian.h"
+#include "distributions/gaussian.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 /// sum over i of p_i N(points_i, spread^2 I), p = softmax(log_weights). Leading axes are a batch of data sets.
 struct FiniteData {
@@ -34,4 +34,4 @@ struct FiniteData {
 /// log N(x; points_i, spread^2 I) up to a term in x alone, as one matrix product.   x [.., N, d], points [.., n, d] -> [.., N, n]
 Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread, Where at = Where::here());
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

@@ -1,6 +1,6 @@
-#include "samplers/categorical.h"
+#include "distributions/categorical.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 Tensor categorical(const Tensor& log_weights, int64_t n, const Key& key) {
   const NoGrad guard;
@@ -13,4 +13,4 @@ Tensor categorical(const Tensor& log_weights, int64_t n, const Key& key) {
   return sum((unsqueeze(u, -1) >= unsqueeze(steps, -2)).to(int64), {-1});
 }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

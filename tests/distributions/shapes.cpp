@@ -1,5 +1,5 @@
 // Shapes in the plane: the equations that their points satisfy, and the noised circle against its Bessel function.
-#include "samplers/shapes.h"
+#include "distributions/shapes.h"
 
 #include <cmath>
 #include <numbers>
@@ -8,6 +8,7 @@
 #include "tests/close.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 
 namespace {
 

@@ -2,9 +2,9 @@
 #pragma once
 #include <functional>
 
-#include "samplers/finite.h"
+#include "distributions/finite.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 /// Data and their conditions, row by row.
 struct Joint {
@@ -54,4 +54,4 @@ struct NoisyEncoder {
                Where at = Where::here()) const;
 };
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

@@ -1,4 +1,4 @@
-#include "samplers/images.h"
+#include "distributions/images.h"
 
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/ops.h"
@@ -8,6 +8,7 @@
 #include "tests/scratch.h"
 
 using namespace scoregrad;
+using namespace scoregrad::distributions;
 
 TEST_CASE("an image is shrunk by the means over the areas that its new pixels cover, and keeps its mean") {
   const Options f64{.dtype = float64};

@@ -1,9 +1,9 @@
-#include "samplers/shapes.h"
+#include "distributions/shapes.h"
 
 #include <cmath>
 #include <numbers>
 
-namespace scoregrad::shapes {
+namespace scoregrad::distributions::shapes {
 namespace {
 
 constexpr double pi = std::numbers::pi;
@@ -58,4 +58,4 @@ Tensor pinwheel(int64_t n, const Key& key, int64_t blades, Options options, Wher
   return 2 * plane(along * cos(turn) - across * sin(turn), along * sin(turn) + across * cos(turn));
 }
 
-}  // namespace scoregrad::shapes
+}  // namespace scoregrad::distributions::shapes

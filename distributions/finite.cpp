@@ -1,13 +1,13 @@
-#include "samplers/finite.h"
+#include "distributions/finite.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <numbers>
 
-#include "samplers/categorical.h"
+#include "distributions/categorical.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 namespace {
 
 Tensor tagged_if(const Tensor& t, const std::string& label, Where at) { return t.defined() ? t.tag(label, at) : t; }
@@ -85,4 +85,4 @@ FiniteData FiniteData::tagged(const std::string& label, Where at) const {
 }
 FiniteData FiniteData::detached() const { return {points.detach(), detached_if(log_weights), detached_if(spread)}; }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

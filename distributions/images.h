@@ -5,7 +5,7 @@
 #include "autograd/tensor/create.h"
 #include "autograd/tensor/key.h"
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 
 struct Images {
   Tensor pixels;  ///< [n, height, width], 0 .. 1
@@ -34,4 +34,4 @@ Tensor shrunk(const Tensor& images, int64_t height, int64_t width, Where at = Wh
 /// n digits of 8 x 8 pixels without any file: the ten glyphs of a 5 x 7 dot matrix, each at a place and a brightness of its own.
 Images drawn_digits(int64_t n, const Key& key, Options options = {}, Where at = Where::here());
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions

@@ -1,11 +1,11 @@
-#include "samplers/gaussian.h"
+#include "distributions/gaussian.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <numbers>
 
-namespace scoregrad {
+namespace scoregrad::distributions {
 namespace {
 
 const double log_two_pi = std::log(2 * std::numbers::pi);
@@ -89,4 +89,4 @@ Gaussian Gaussian::noised(const Number& alpha, const Number& sigma, Where line) 
 Gaussian Gaussian::tagged(const std::string& label, Where line) const { return {mean.tag(label, line), factor.tag(label, line)}; }
 Gaussian Gaussian::detached() const { return {mean.detach(), factor.detach()}; }
 
-}  // namespace scoregrad
+}  // namespace scoregrad::distributions
