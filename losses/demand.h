@@ -3,7 +3,7 @@
 #pragma once
 #include <initializer_list>
 
-#include "samplers/number.h"
+#include "autograd/ops/number.h"
 
 namespace scoregrad::losses {
 
