@@ -20,6 +20,7 @@
 #include "autograd/ops/random.h"
 #include "autograd/tensor/print.h"
 #include "distributions/categorical.h"
+#include "distributions/distribution.h"
 #include "distributions/encoder.h"
 #include "distributions/finite.h"
 #include "distributions/gaussian.h"

@@ -10,9 +10,6 @@
 namespace scoregrad::distributions {
 namespace {
 
-Tensor tagged_if(const Tensor& t, const std::string& label, Where at) { return t.defined() ? t.tag(label, at) : t; }
-Tensor detached_if(const Tensor& t) { return t.defined() ? t.detach() : t; }
-
 // log p_i + log N(x; points_i, spread^2 I) up to a term in x alone.   [.., N, n]
 Tensor logits(const FiniteData& p, const Tensor& x, Where at) {
   if (!p.spread.defined())
@@ -80,9 +77,15 @@ FiniteData FiniteData::noised(const Number& alpha, const Number& sigma, Where at
   return {alpha.like(points, points.rank()) * points, log_weights, wider};
 }
 
-FiniteData FiniteData::tagged(const std::string& label, Where at) const {
-  return {points.tag(label, at), tagged_if(log_weights, label, at), tagged_if(spread, label, at)};
+FiniteData FiniteData::mapped(const Mapping& f) const {
+  const auto of = [&](const Tensor& t) { return t.defined() ? f(t) : t; };
+  return {f(points), of(log_weights), of(spread)};
 }
-FiniteData FiniteData::detached() const { return {points.detach(), detached_if(log_weights), detached_if(spread)}; }
+FiniteData FiniteData::tagged(const std::string& label, Where at) const {
+  return mapped([&](const Tensor& t) { return t.tag(label, at); });
+}
+FiniteData FiniteData::detached() const {
+  return mapped([](const Tensor& t) { return t.detach(); });
+}
 
 }  // namespace scoregrad::distributions

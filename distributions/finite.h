@@ -1,5 +1,7 @@
 // A finite data set as a distribution: its noised law is a mixture with one component a point, and its score a softmax over the points.
 #pragma once
+#include <optional>
+
 #include "distributions/gaussian.h"
 
 namespace scoregrad::distributions {
@@ -26,6 +28,10 @@ struct FiniteData {
   Tensor posterior(const Tensor& x, Where at = Where::here()) const;
   /// The law of alpha x + sigma eps.
   FiniteData noised(const Number& alpha, const Number& sigma, Where at = Where::here()) const;
+  /// The same law with f(t) in the place of each parameter that is defined.
+  FiniteData mapped(const Mapping& f) const;
+  /// Itself, if the points have no spread.
+  std::optional<FiniteData> nodes() const { return spread.defined() ? std::nullopt : std::optional(*this); }
   /// The same law on a named path (Tensor::tag).
   FiniteData tagged(const std::string& label, Where at = Where::here()) const;
   FiniteData detached() const;

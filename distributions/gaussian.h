@@ -1,9 +1,14 @@
 // Gaussians: samples, densities and scores in closed form, differentiable in mean and factor.
 #pragma once
+#include <functional>
+
 #include "autograd/ops/number.h"
 #include "autograd/ops/random.h"
 
 namespace scoregrad::distributions {
+
+/// What a distribution does to each of its parameters when it is put on a path, detached or moved.
+using Mapping = std::function<Tensor(const Tensor& parameter)>;
 
 /// log p(x) and grad_x log p(x).
 struct DensityAndScore {
@@ -34,6 +39,8 @@ struct Gaussian {
   DensityAndScore evaluate(const Tensor& x, Where at = Where::here()) const;
   /// The law of alpha x + sigma eps: N(alpha mean, alpha^2 S + sigma^2 I). A tensor gives each Gaussian of the batch its own level.
   Gaussian noised(const Number& alpha, const Number& sigma, Where at = Where::here()) const;
+  /// The same law with f(t) in the place of each parameter.
+  Gaussian mapped(const Mapping& f) const { return {f(mean), f(factor)}; }
   /// The same law on a named path: gradients through its parameters carry the label (Tensor::tag).
   Gaussian tagged(const std::string& label, Where at = Where::here()) const;
   Gaussian detached() const;

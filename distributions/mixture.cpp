@@ -63,4 +63,13 @@ Mixture as_mixture(const Gaussian& g, Where at) {
   return {zeros(weights, like(g.mean)), unsqueeze(g.mean, -2), unsqueeze(g.factor, -3)};
 }
 
+std::optional<Mixture> as_mixture(const FiniteData& p, Where at) {
+  if (!p.spread.defined()) return {};
+  const CallerScope scope(at);
+  const Tensor root = Number(p.spread).like(p.points, p.points.rank() + 1) * eye(p.dim(), like(p.points));
+  Shape shape = p.points.shape();
+  shape.push_back(p.dim());
+  return Mixture{p.log_probabilities(), p.points, broadcast_to(root, shape)};
+}
+
 }  // namespace scoregrad::distributions

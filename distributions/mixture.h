@@ -1,6 +1,8 @@
 // Mixtures of Gaussians.
 #pragma once
-#include "distributions/gaussian.h"
+#include <optional>
+
+#include "distributions/finite.h"
 
 namespace scoregrad::distributions {
 
@@ -27,6 +29,8 @@ struct Mixture {
   Tensor posterior(const Tensor& x, Where at = Where::here()) const;
   /// The law of alpha x + sigma eps. A tensor gives each mixture of the batch its own level.
   Mixture noised(const Number& alpha, const Number& sigma, Where at = Where::here()) const;
+  /// The same law with f(t) in the place of each parameter.
+  Mixture mapped(const Mapping& f) const { return {f(log_weights), f(means), f(factors)}; }
   /// The same law on a named path (Tensor::tag).
   Mixture tagged(const std::string& label, Where at = Where::here()) const;
   Mixture detached() const;
@@ -34,5 +38,8 @@ struct Mixture {
 
 /// The mixture with one component.
 Mixture as_mixture(const Gaussian& g, Where at = Where::here());
+inline Mixture as_mixture(const Mixture& m) { return m; }
+/// One component a point, if the points have a spread.
+std::optional<Mixture> as_mixture(const FiniteData& p, Where at = Where::here());
 
 }  // namespace scoregrad::distributions

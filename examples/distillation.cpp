@@ -31,7 +31,7 @@ struct FrozenMixture {
   double sigma = 0.5;
   explicit FrozenMixture(Options o)
       : model{log(from({0.3, 0.7}, o)), from({-1.5, 1.5}, {2, 1}, o), full({2, 1, 1}, std::sqrt(0.4), o)}, noised(model.noised(1, 0.5)) {}
-  Decomposition decomposed(const Law& law, const Tensors& wanted) const {
+  Decomposition decomposed(const AnyDistribution& law, const Tensors& wanted) const {
     return decompose(Score([this](const Tensor& xt) { return noised.score(xt); }), InputDistribution{law},
                      {.sigma = sigma, .wrt = {{"p", wanted}}, .trace = Trace::none});
   }

@@ -15,14 +15,7 @@ using quadrature::Nodes;
 Tensor leading(const Tensor& x, int rank) { return x.defined() && x.rank() < rank ? unsqueeze(x, 0) : x; }
 
 LawBatch batch(const Mixture& m) { return Mixture{leading(m.log_weights, 2), leading(m.means, 3), leading(m.factors, 4)}; }
-LawBatch batch(const Gaussian& g) { return batch(as_mixture(g)); }
-LawBatch batch(const FiniteData& p) {
-  if (!p.spread.defined()) return FiniteData{leading(p.points, 3), leading(p.log_weights, 2), {}};
-  const Tensor root = Number(p.spread).like(p.points, p.points.rank() + 1) * eye(p.dim(), like(p.points));
-  Shape shape = p.points.shape();
-  shape.push_back(p.dim());
-  return batch(Mixture{p.log_probabilities(), p.points, broadcast_to(root, shape)});
-}
+LawBatch batch(const FiniteData& p) { return FiniteData{leading(p.points, 3), leading(p.log_weights, 2), {}}; }
 
 // What the law alone determines: weights [j, k, q], x_t [j, k, q, d] and t [j, k, q, w, d].
 struct Noised {
@@ -111,27 +104,62 @@ Plan plan_law(const LawBatch& law, const Tensor& c, const Noising& level, bool e
 
 void check_single_level(const Noising& level, Where at) {
   if (!level.alpha.is_single() || !level.sigma.is_single())
-    throw Error(at, "decompose: an encoder takes one noise level, a number or a 0-d tensor");
+    throw Error(at, "decompose: an encoder, or a distribution of one's own, takes one noise level, a number or a 0-d tensor");
+}
+
+// A law of which no more is known than the concept demands: samples, or the nodes that it names, and its noised score.
+Plan plan_other(const AnyDistribution& law, const Tensor& c, const Noising& level, bool exact, Where at) {
+  check_single_level(level, at);
+  if (c.defined() && c.extent(0) != 1) throw Error(at, fmt::format("decompose: conditions of shape {} for one law", to_string(c.shape())));
+  const std::optional<FiniteData> nodes = exact ? law.nodes() : std::nullopt;
+  if (exact && !nodes)
+    throw Error(at,
+                "decompose: this distribution has no nodes() to sum over; draw `samples`, or give it nodes, as push_forward makes them");
+  const int64_t d = law.dim(), k = exact ? nodes->count() : 1;
+  const auto draw = [=](const Nodes& noise, const Key& key) {
+    const CallerScope scope(at);
+    const Noising outside = on_path(level, "dist"), inside = on_path(level, "target");
+    const int64_t q = noise.z.extent(0), n = k * q;
+    const Tensor &eps = noise.z, s = outside.sigma.like(eps), a = outside.alpha.like(eps);
+    Draws out;
+    if (exact) {
+      const FiniteData p = nodes->tagged("dist");
+      out.weight = reshape(unsqueeze(exp(p.log_probabilities()), -1) * noise.weights, {n});
+      out.xt = rows(a * unsqueeze(p.points, 1) + s * eps, n);
+    } else {
+      out.weight = noise.weights;
+      out.xt = a * law.tagged("dist").sample(q, key) + s * eps;
+    }
+    out.t = reshape(broadcast_to(-(eps / s), {k, q, d}), {n, 1, d});
+    out.target = law.tagged("target").noised(inside.alpha, inside.sigma).score(out.xt);
+    if (c.defined()) out.c = broadcast_to(c, {n, c.extent(1)});
+    return out;
+  };
+  return {d, d, k, law.options(), draw};
+}
+
+Plan plan_any(const AnyDistribution& law, const Tensor& c, const Noising& level, bool exact, Where at) {
+  const std::optional<LawBatch> batch = as_batch(law);
+  return batch ? plan_law(*batch, c, level, exact, at) : plan_other(law, c, level, exact, at);
 }
 
 }  // namespace
 
-LawBatch as_batch(const Law& law) {
-  return std::visit([](const auto& l) { return batch(l); }, law);
+std::optional<LawBatch> as_batch(const AnyDistribution& law) {
+  if (const std::optional<Mixture> m = law.mixture()) return batch(*m);
+  if (const FiniteData* p = law.as<FiniteData>()) return batch(*p);
+  return {};
 }
 
 Plan plan(const Generated& setup, const Noising& level, bool exact, Where at) {
-  return plan_law(as_batch(setup.law), leading(setup.c, 2), level, exact, at);
+  return plan_any(setup.law, leading(setup.c, 2), level, exact, at);
 }
 
 Plan plan(const FreeCondition& setup, const Noising& level, bool exact, Where at) {
-  const Law fixed = std::visit([](const auto& l) -> Law { return l.detached(); }, setup.law);
-  return plan_law(as_batch(fixed), leading(setup.c, 2), level, exact, at);
+  return plan_any(setup.law.detached(), leading(setup.c, 2), level, exact, at);
 }
 
-Plan plan(const InputDistribution& setup, const Noising& level, bool exact, Where at) {
-  return plan_law(as_batch(setup.law), {}, level, exact, at);
-}
+Plan plan(const InputDistribution& setup, const Noising& level, bool exact, Where at) { return plan_any(setup.law, {}, level, exact, at); }
 
 Plan plan(const LinearEncoder& setup, const Noising& level, bool, Where at) {
   check_single_level(level, at);

@@ -2,6 +2,8 @@
 // one set-up, everything on the path it belongs to.
 #pragma once
 #include <functional>
+#include <optional>
+#include <variant>
 
 #include "distributions/quadrature.h"
 #include "losses/setup.h"
@@ -21,9 +23,11 @@ struct Noising {
   Number alpha, sigma;
 };
 
-/// A law as a batch over conditions: a leading axis, of extent one where there is no batch. Points with spread are a mixture.
+/// A law made of Gaussians or of points as a batch over conditions: a leading axis, of extent one where there is no batch. Points with
+/// spread are a mixture.
 using LawBatch = std::variant<distributions::Mixture, distributions::FiniteData>;
-LawBatch as_batch(const Law& law);
+/// Nothing for a distribution of another kind.
+std::optional<LawBatch> as_batch(const distributions::AnyDistribution& law);
 
 /// How one set-up is drawn from.
 struct Plan {
@@ -34,7 +38,7 @@ struct Plan {
   std::function<Draws(const distributions::quadrature::Nodes& noise, const Key& key)> draw;
 };
 /// Monte Carlo draws x, then x_t, as they arise. The exact plans have one row for each component or datum, and for Gaussian components draw
-/// x_t first and then, exactly in the second moments, x given x_t.
+/// x_t first and then, exactly in the second moments, x given x_t. Of a law of another kind the exact plan takes its nodes as points.
 /// `at` is the line that asked, for messages and for the nodes of the draws.
 Plan plan(const Generated& setup, const Noising& level, bool exact, Where at);
 Plan plan(const FreeCondition& setup, const Noising& level, bool exact, Where at);

@@ -169,10 +169,35 @@ Population of_points(const FiniteData& data, const Level& level, Where at) {
   return p;
 }
 
-Population of_law(const Law& law, const Tensor& c, const Level& level, Where at) {
+// A law of which no more is known than the concept demands.
+Population of_other(const AnyDistribution& law, const Tensor& c, const Level& level, Where at) {
+  if (c.defined() && c.extent(0) != 1) throw Error(at, fmt::format("population: conditions of shape {} for one law", to_string(c.shape())));
+  Population p;
+  p.draw = [=](int64_t n, const Key& key) {
+    const CallerScope scope(at);
+    NoisedBatch rows = noised(law.sample(n, key.fold("x"), at), level, key);
+    if (c.defined()) rows.c = broadcast_to(c, {n, c.extent(1)});
+    return rows;
+  };
+  p.others = [=](const NoisedBatch& rows, int64_t k, const Key& key) -> Candidates {
+    const CallerScope scope(at);
+    return {reshape(law.sample(rows.count() * k, key, at), {rows.count(), k, law.dim()})};
+  };
+  p.score = [=](const NoisedBatch& rows) { return law.noised(level.alpha, level.sigma, at).score(rows.xt); };
+  if (law.has_log_density())
+    p.log_density = [=](const NoisedBatch&, const Tensor& x) {
+      const CallerScope scope(at);
+      return reshape(law.log_density(reshape(x, {x.extent(0) * x.extent(1), x.extent(2)}), at), {x.extent(0), x.extent(1)});
+    };
+  return p;
+}
+
+Population of_law(const AnyDistribution& law, const Tensor& c, const Level& level, Where at) {
   check_level(level, at);
-  const LawBatch b = as_batch(law);
   const Tensor conditions = c.defined() && c.rank() == 1 ? unsqueeze(c, 0) : c;
+  const std::optional<LawBatch> batch = as_batch(law);
+  if (!batch) return of_other(law, conditions, level, at);
+  const LawBatch& b = *batch;
   const int64_t j = std::visit([](const auto& l) { return l.log_weights.defined() ? l.log_weights.extent(0) : 1; }, b);
   if (c.defined() && conditions.extent(0) != j)
     throw Error(at, fmt::format("population: conditions of shape {} for a batch of {} laws", to_string(c.shape()), j));
@@ -210,9 +235,7 @@ NoisedBatch NoisedBatch::rows(const Tensor& which) const {
 }
 
 Population population(const Generated& setup, const Level& level, Where at) { return of_law(setup.law, setup.c, level, at); }
-Population population(const FreeCondition& setup, const Level& level, Where at) {
-  return of_law(std::visit([](const auto& l) -> Law { return l.detached(); }, setup.law), setup.c, level, at);
-}
+Population population(const FreeCondition& setup, const Level& level, Where at) { return of_law(setup.law.detached(), setup.c, level, at); }
 Population population(const InputDistribution& setup, const Level& level, Where at) { return of_law(setup.law, {}, level, at); }
 
 Population population(const LinearEncoder& setup, const Level& level, Where at) {

@@ -2,11 +2,10 @@
 // decomposition: asking one for another's does not compile.
 #pragma once
 #include <functional>
-#include <variant>
 
 #include "autograd/ops/random.h"
+#include "distributions/distribution.h"
 #include "distributions/encoder.h"
-#include "distributions/mixture.h"
 
 namespace scoregrad::losses {
 
@@ -15,23 +14,20 @@ using ConditionalScore = std::function<Tensor(const Tensor& xt, const Tensor& c)
 /// s(x_t), row by row.   x_t [n, d] -> [n, d]
 using Score = std::function<Tensor(const Tensor& xt)>;
 
-/// A law of the data: its noised law, and with it the exact score, is known.
-using Law = std::variant<distributions::Gaussian, distributions::Mixture, distributions::FiniteData>;
-
 /// Generated data, x ~ p(x | c): the parameters of `law` were computed from c, so c also moves where x_t is drawn.
 struct Generated {
-  Tensor c;  ///< [m], or [j, m] for the mean over j conditions; then the law is a batch of j
-  Law law;
+  Tensor c;  ///< [m], or [j, m] for the mean over j conditions; then the law is a batch of j, which one of your own cannot be
+  distributions::AnyDistribution law;
 };
 /// A free condition of fixed data, as in textual inversion: c reaches the loss through the network alone, and the law is left out of every
 /// gradient.
 struct FreeCondition {
   Tensor c;  ///< [m]
-  Law law;
+  distributions::AnyDistribution law;
 };
 /// A law p(x) that is itself optimised under a frozen score without condition.
 struct InputDistribution {
-  Law law;
+  distributions::AnyDistribution law;
 };
 // An encoder, c = f(x) + tau eta, is a LinearEncoder or a NoisyEncoder of distributions/encoder.h.
 
