@@ -35,7 +35,7 @@ class Packed {
  public:
   explicit Packed(const View& v) : copy_(is_contiguous(v.shape, v.strides) ? 0 : numel(v.shape)), data_(static_cast<const T*>(v.data)) {
     if (!copy_.data()) return;
-    copy(View{copy_.data(), v.dtype, v.shape, contiguous_strides(v.shape)}, v);
+    run({}, calls::Copy{{copy_.data(), v.dtype, v.shape, contiguous_strides(v.shape)}, v});
     data_ = copy_.data();
   }
   const T* data() const { return data_; }
@@ -193,17 +193,18 @@ void any_layout(ConvolutionPart part, const View& out, const View& a, const View
   if (is_contiguous(out.shape, out.strides)) return contiguous_arrays(part, static_cast<T*>(out.data), a, b, s);
   Scratch<T> result(numel(out.shape));
   contiguous_arrays(part, result.data(), a, b, s);
-  copy(out, View{result.data(), out.dtype, out.shape, contiguous_strides(out.shape)});
+  run({}, calls::Copy{out, {result.data(), out.dtype, out.shape, contiguous_strides(out.shape)}});
 }
 
 }  // namespace
 
-void convolution(Where at, ConvolutionPart part, const View& out, const View& a, const View& b, const Convolution& geometry) {
+void run(Where at, const calls::Convolve& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  if (numel(a.shape) == 0 || numel(b.shape) == 0) return fill(out, {0, 0});
-  const ConvolutionSizes sizes(part, out, a, b, geometry);
-  if (out.dtype == DType::float32) return any_layout<float>(part, out, a, b, sizes);
-  if (out.dtype == DType::float64) return any_layout<double>(part, out, a, b, sizes);
+  if (numel(a.shape) == 0 || numel(b.shape) == 0) return run(at, calls::Fill{out, {0, 0}});
+  const ConvolutionSizes sizes(c.part, out, a, b, c.geometry);
+  if (out.dtype == DType::float32) return any_layout<float>(c.part, out, a, b, sizes);
+  if (out.dtype == DType::float64) return any_layout<double>(c.part, out, a, b, sizes);
   throw Error(at, "convolution: only float32 and float64 arrays can be convolved");
 }
 

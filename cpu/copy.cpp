@@ -5,7 +5,6 @@
 #include <type_traits>
 
 #include "cpu/block_loops.h"
-#include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
 #include "cpu/threads.h"
@@ -118,21 +117,24 @@ void fill_typed(const View& out, To value) {
 
 }  // namespace
 
-void copy(const View& out, const View& in) {
+void run(Where at, const calls::Copy& c) {
+  const View &out = c.out, &in = c.in;
   if (numel(out.shape) == 0) return;
   const Loop<2> loop = free_loop<2>(out.shape, {&out.strides, &in.strides});
   if (out.dtype == in.dtype && loop.rank > 1 && loop.extent[loop.rank - 1] <= 8 && loop.count() >= 4096) {
     // Rows this short are better read by registers.
     const Access from{in.data, in.dtype, in.strides}, to{out.data, out.dtype, out.strides};
     const uint16_t result = 0;
-    return elementwise({in.dtype, 1, 0, nullptr, 0, nullptr, 1, &result}, out.shape, &from, &to);
+    return run(at, calls::Elementwise{{in.dtype, 1, 0, nullptr, 0, nullptr, 1, &result}, out.shape, &from, &to});
   }
   dispatch(out.dtype, [&]<class To>(To) {
     dispatch(in.dtype, [&]<class From>(From) { copy_typed(static_cast<To*>(out.data), static_cast<const From*>(in.data), loop); });
   });
 }
 
-void fill(const View& out, Immediate value) {
+void run(Where, const calls::Fill& c) {
+  const View& out = c.out;
+  const Immediate value = c.value;
   if (numel(out.shape) == 0) return;
   switch (out.dtype) {
     case DType::float32:

@@ -3,7 +3,7 @@
 // The shape is coalesced, then cut into blocks of flat indices. An operand that is contiguous over the whole shape is read where it lies;
 // one that repeats with a period that divides the block is laid out once; any other is gathered block by block. A program of one
 // instruction and one of many run the same loops, so fusion changes no bits.
-#include "cpu/elementwise.h"
+#include "cpu/kernels.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -336,11 +336,11 @@ bool run_at_once(const Program& p, const Shape& shape, const Access* inputs, con
 
 }  // namespace
 
-void elementwise(const Program& program, const Shape& shape, const Access* inputs, const Access* outputs) {
-  if (run_at_once(program, shape, inputs, outputs)) return;
-  const int64_t n = numel(shape);
-  if (n == 0 || run_small(program, shape, n, inputs, outputs)) return;
-  Interpreter(program, shape, inputs, outputs).run();
+void run(Where, const calls::Elementwise& c) {
+  if (run_at_once(c.program, c.shape, c.in.list, c.out.list)) return;
+  const int64_t n = numel(c.shape);
+  if (n == 0 || run_small(c.program, c.shape, n, c.in.list, c.out.list)) return;
+  Interpreter(c.program, c.shape, c.in.list, c.out.list).run();
 }
 
 }  // namespace scoregrad::on_cpu

@@ -88,10 +88,11 @@ lapack_int with_turned(T* out, const T* b, T* scratch, int64_t n, int64_t m, F&&
 
 }  // namespace
 
-void cholesky(Where at, const View& out, const View& in) {
+void run(Where at, const calls::Cholesky& c) {
+  const View &out = c.out, &in = c.in;
   if (numel(in.shape) == 0) return;
-  const Batch batch(at, "cholesky", in);
-  copy(out, in);
+  const Batch batch(at, c.name, in);
+  run(at, calls::Copy{out, in});
   dispatch_floating(in.dtype, [&]<class T>(T) {
     const auto [i, info] = batch.each([&](int64_t e) {
       T* a = static_cast<T*>(out.data) + e * batch.size();
@@ -105,9 +106,10 @@ void cholesky(Where at, const View& out, const View& in) {
   });
 }
 
-void solve(Where at, const View& out, const View& a, const View& b) {
+void run(Where at, const calls::Solve& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  const Batch batch(at, "solve", a);
+  const Batch batch(at, c.name, a);
   const int64_t m = b.shape.back(0), rhs = batch.n * m;
   dispatch_floating(a.dtype, [&]<class T>(T) {
     Scratch<T> factors(batch.count * batch.size()), sides(batch.count * rhs);
@@ -125,11 +127,12 @@ void solve(Where at, const View& out, const View& a, const View& b) {
   });
 }
 
-void triangular_solve(Where at, const View& out, const View& a, const View& b, Triangle triangle, bool transposed) {
+void run(Where at, const calls::TriangularSolve& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  const Batch batch(at, "triangular_solve", a);
+  const Batch batch(at, c.name, a);
   const int64_t m = b.shape.back(0), rhs = batch.n * m;
-  const char uplo = triangle == Triangle::lower ? 'U' : 'L', trans = transposed ? 'N' : 'T';
+  const char uplo = c.triangle == Triangle::lower ? 'U' : 'L', trans = c.transposed ? 'N' : 'T';
   dispatch_floating(a.dtype, [&]<class T>(T) {
     Scratch<T> sides(batch.count * rhs);
     const auto [i, info] = batch.each([&](int64_t e) {
@@ -143,13 +146,14 @@ void triangular_solve(Where at, const View& out, const View& a, const View& b, T
   });
 }
 
-void logabsdet(Where at, const View& logabs, const View& sign, const View& a) {
+void run(Where at, const calls::SlogDet& c) {
+  const View &logabs = c.logabs, &sign = c.sign, &a = c.a;
   if (numel(logabs.shape) == 0) return;
   if (a.shape.back(0) == 0) {
-    fill(logabs, {0, 0});
-    return fill(sign, {1, 1});
+    run(at, calls::Fill{logabs, {0, 0}});
+    return run(at, calls::Fill{sign, {1, 1}});
   }
-  const Batch batch(at, "logabsdet", a);
+  const Batch batch(at, c.name, a);
   dispatch_floating(a.dtype, [&]<class T>(T) {
     Scratch<T> factors(batch.count * batch.size());
     Scratch<lapack_int> pivots(batch.count * batch.n);
@@ -172,9 +176,10 @@ void logabsdet(Where at, const View& logabs, const View& sign, const View& a) {
   });
 }
 
-void symeig(Where at, const View& values, const View& vectors, const View& in) {
+void run(Where at, const calls::Eigh& c) {
+  const View &values = c.values, &vectors = c.vectors, &in = c.in;
   if (numel(in.shape) == 0) return;
-  const Batch batch(at, "symeig", in);
+  const Batch batch(at, c.name, in);
   const int64_t n = batch.n;
   dispatch_floating(in.dtype, [&]<class T>(T) {
     T best = 0;
@@ -196,7 +201,7 @@ void symeig(Where at, const View& values, const View& vectors, const View& in) {
       return status;
     });
     if (info != 0)
-      throw Error(at, fmt::format("symeig: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
+      throw Error(at, fmt::format("eigh: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
                                   batch.place(i, in), to_string(in.shape), info));
   });
 }
@@ -215,11 +220,11 @@ namespace {
 
 }  // namespace
 
-void cholesky(Where at, const View&, const View&) { refuse(at, "cholesky"); }
-void solve(Where at, const View&, const View&, const View&) { refuse(at, "solve"); }
-void triangular_solve(Where at, const View&, const View&, const View&, Triangle, bool) { refuse(at, "triangular_solve"); }
-void logabsdet(Where at, const View&, const View&, const View&) { refuse(at, "logabsdet"); }
-void symeig(Where at, const View&, const View&, const View&) { refuse(at, "symeig"); }
+void run(Where at, const calls::Cholesky& c) { refuse(at, c.name); }
+void run(Where at, const calls::Solve& c) { refuse(at, c.name); }
+void run(Where at, const calls::TriangularSolve& c) { refuse(at, c.name); }
+void run(Where at, const calls::SlogDet& c) { refuse(at, c.name); }
+void run(Where at, const calls::Eigh& c) { refuse(at, c.name); }
 
 }  // namespace scoregrad::on_cpu
 

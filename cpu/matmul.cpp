@@ -53,7 +53,7 @@ class Readable {
       if (in.strides[d] == 0) from.shape[d] = 1;
     view_ = {copy_.data(), in.dtype, in.shape, contiguous_strides(from.shape)};
     const View to{copy_.data(), in.dtype, from.shape, view_.strides};
-    copy(to, from);
+    run({}, calls::Copy{to, from});
     for (int d = 0; d + 2 < in.shape.rank; ++d)
       if (from.shape[d] == 1) view_.strides[d] = 0;
   }
@@ -136,9 +136,10 @@ void multiply_any_layout(const View& out, const View& a, const View& b) {
 
 }  // namespace
 
-void matmul(const View& out, const View& a, const View& b) {
+void run(Where at, const calls::Matmul& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  if (a.shape.back(0) == 0) return fill(out, {0, 0});
+  if (a.shape.back(0) == 0) return run(at, calls::Fill{out, {0, 0}});
   switch (out.dtype) {
     case DType::float32:
       return multiply_any_layout<float>(out, a, b);

@@ -1,9 +1,10 @@
-#include "cpu/random.h"
-
+// Random numbers on the CPU: as scalar_normal.inc makes them from the words of Philox, the same bits on every instruction set and for any
+// cut into calls. Normals 2j and 2j + 1 come from the same two words (float64: pairs of words).
 #include <algorithm>
 #include <cstring>
 
 #include "autograd/backend/philox.h"
+#include "cpu/kernels.h"
 #include "cpu/random_blocks.h"
 #include "cpu/threads.h"
 
@@ -15,18 +16,21 @@ struct Words {
 };
 Words read(KeyWords key) {
   if (!key.address) return {{key.words[0], key.words[1]}};
-  return {{static_cast<uint32_t>(key.address[0]), static_cast<uint32_t>(key.address[1])}};
+  const auto* words = static_cast<const int64_t*>(key.address);
+  return {{static_cast<uint32_t>(words[0]), static_cast<uint32_t>(words[1])}};
 }
 
 }  // namespace
 
-void random(Random kind, const View& out, KeyWords key, uint64_t offset) {
-  const Words k = read(key);
+void run(Where, const calls::Draw& c) {
+  const View& out = c.out;
+  const Random kind = c.kind;
+  const Words k = read(c.key);
   const int64_t per_block = block_elements(out.dtype), size = static_cast<int64_t>(size_of(out.dtype));
   const double ns = out.dtype == DType::float64 && kind == Random::normal ? 3 : 1;
   parallel_ranges(numel(out.shape), 4096, ns, [&](int64_t begin, int64_t end) {
     char* y = static_cast<char*>(out.data) + begin * size;
-    uint64_t i = offset + static_cast<uint64_t>(begin);
+    uint64_t i = c.offset + static_cast<uint64_t>(begin);
     int64_t n = end - begin;
     // The part of a block at either end, by way of the whole block.
     auto part = [&](int64_t from, int64_t count) {
@@ -44,11 +48,11 @@ void random(Random kind, const View& out, KeyWords key, uint64_t offset) {
   });
 }
 
-void fold(const View& out, KeyWords key, const View& data) {
-  const Words k = read(key);
-  const auto* in = static_cast<const int64_t*>(data.data);
-  auto* y = static_cast<int64_t*>(out.data);
-  for (int64_t i = 0; i < numel(data.shape); ++i) {
+void run(Where, const calls::Fold& c) {
+  const Words k = read(c.key);
+  const auto* in = static_cast<const int64_t*>(c.data.data);
+  auto* y = static_cast<int64_t*>(c.out.data);
+  for (int64_t i = 0; i < numel(c.data.shape); ++i) {
     uint32_t words[2];
     fold_key(k.at, static_cast<uint64_t>(in[i]), words);
     y[2 * i] = words[0];

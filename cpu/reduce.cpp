@@ -261,25 +261,28 @@ void reduce_positions(Reduction kind, const Plan& plan, int64_t* out, const T* i
 
 }  // namespace
 
-void reduce(Reduction kind, const View& out, const View& in, const Axes& axes) {
+void run(Where at, const calls::Reduce& c) {
+  const View &out = c.out, &in = c.in;
+  const Axes& axes = c.axes;
+  const Reduction kind = c.kind;
   const Plan plan = plan_of(out, in, axes);
   if (plan.outputs == 0) return;
   const char* name = kind_names[static_cast<int>(kind)];
   if (in.dtype == DType::boolean && kind == Reduction::sum) throw Error({}, "sum: bool elements; cast them first");
   if (plan.elements == 0) {
-    if (kind == Reduction::sum) return fill(out, {0, 0});
-    if (kind == Reduction::prod) return fill(out, {1, 1});
+    if (kind == Reduction::sum) return run(at, calls::Fill{out, {0, 0}});
+    if (kind == Reduction::prod) return run(at, calls::Fill{out, {1, 1}});
     throw Error({}, fmt::format("{}: no elements along axes {} of shape {}", name, to_string(axes), to_string(in.shape)));
   }
   const bool position = kind == Reduction::argmax || kind == Reduction::argmin;
-  if (plan.reduced.rank == 0) return position ? fill(out, {0, 0}) : copy(out, in);
+  if (plan.reduced.rank == 0) return position ? run(at, calls::Fill{out, {0, 0}}) : run(at, calls::Copy{out, in});
   if (!position && is_small_grid(plan, in, axes)) {
     Shape half = in.shape;
     half[static_cast<int>(axes[0])] = 1;
     Scratch<char> room(numel(half) * static_cast<int64_t>(size_of(in.dtype)));
     const View between{room.data(), in.dtype, half, contiguous_strides(half)};
-    reduce(kind, between, in, {axes[0]});
-    return reduce(kind, out, between, {axes[1]});
+    run(at, calls::Reduce{kind, between, in, {axes[0]}});
+    return run(at, calls::Reduce{kind, out, between, {axes[1]}});
   }
   dispatch(in.dtype, [&]<class Element>(Element) {
     using T = std::conditional_t<std::is_same_v<Element, bool>, uint8_t, Element>;

@@ -5,7 +5,6 @@
 
 #include "autograd/backend/machine.h"
 #include "autograd/backend/reduction_tree.h"
-#include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
 #include "cpu/reduce_lanes.h"
@@ -49,8 +48,8 @@ void store_and_reduce(const Job& j) {
   Scratch<char> values(numel(j.shape) * static_cast<int64_t>(size_of(type)));
   const View in{values.data(), type, j.shape, contiguous_strides(j.shape)};
   const Access to{in.data, in.dtype, in.strides};
-  elementwise(j.program, j.shape, j.inputs, &to);
-  reduce(j.kind, j.out, in, j.axes);
+  run({}, calls::Elementwise{j.program, j.shape, j.inputs, &to});
+  run({}, calls::Reduce{j.kind, j.out, in, j.axes});
 }
 
 // The kept dimension d is cut into parts; each is a smaller reduction.
@@ -127,7 +126,8 @@ class Values {
         at_[k].strides[1] = s_.in_reduced[k].back(0);
       }
       const Access out{to, j_.program.dtype, {length * columns_, columns_, 1}};
-      elementwise(j_.program, {height, length, columns_}, at_.data(), &out);
+      const Shape tile{height, length, columns_};
+      run({}, calls::Elementwise{j_.program, tile, at_.data(), &out});
       const int64_t done = height * length;
       to = moved(to, j_.program.dtype, done * columns_);
       begin += done, n -= done;
@@ -238,18 +238,19 @@ void reduce_columns(const Job& j) {
 
 }  // namespace
 
-void reduce_program(Reduction kind, const View& out, const Program& program, const Shape& shape, const Access* inputs, const Axes& axes) {
-  const Job job{kind, program, shape, inputs, out, axes};
+void run(Where, const calls::ReduceProgram& c) {
+  const Shape& shape = c.shape;
+  const Job job{c.kind, c.program, shape, c.in.list, c.out, c.axes};
   const int64_t n = numel(shape);
   if (n <= tile_elements) return store_and_reduce(job);
   int last = shape.rank - 1;
   while (shape[last] == 1) --last;
   const int64_t reduced = job.reduced();
-  if (is_floating(job.values()) && kind <= Reduction::min) {
+  if (is_floating(job.values()) && c.kind <= Reduction::min) {
     const bool columns = !job.reduces(last);
-    if (columns && reduced > tree_lanes) return dispatch_floating(program.dtype, [&](auto zero) { reduce_columns<decltype(zero)>(job); });
+    if (columns && reduced > tree_lanes) return dispatch_floating(c.program.dtype, [&](auto zero) { reduce_columns<decltype(zero)>(job); });
     if (!columns && (reduced > tree_chunk || reduced == n))
-      return dispatch_floating(program.dtype, [&](auto zero) { reduce_runs<decltype(zero)>(job); });
+      return dispatch_floating(c.program.dtype, [&](auto zero) { reduce_runs<decltype(zero)>(job); });
   }
   int longest = -1;  // the kept dimension that is cut; outer ones keep rows whole
   for (int d = 0; d < shape.rank; ++d)

@@ -50,15 +50,16 @@ void cumsum_typed(const View& out, const View& in, int axis) {
 
 }  // namespace
 
-void cumsum(const View& out, const View& in, int axis) {
+void run(Where, const calls::CumSum& c) {
+  const View &out = c.out, &in = c.in;
   if (numel(in.shape) == 0) return;
   switch (in.dtype) {
     case DType::float32:
-      return cumsum_typed<float>(out, in, axis);
+      return cumsum_typed<float>(out, in, c.axis);
     case DType::float64:
-      return cumsum_typed<double>(out, in, axis);
+      return cumsum_typed<double>(out, in, c.axis);
     case DType::int64:
-      return cumsum_typed<int64_t>(out, in, axis);
+      return cumsum_typed<int64_t>(out, in, c.axis);
     default:
       throw Error({}, "cumsum: bool elements; cast them first");
   }

@@ -36,7 +36,9 @@ void sort_line(Item<T>* items, const T* in, int64_t step, int64_t n, bool descen
 
 }  // namespace
 
-void sort(const View& values, const View& indices, const View& in, int axis, bool descending) {
+void run(Where, const calls::Sort& c) {
+  const View &values = c.values, &indices = c.indices, &in = c.in;
+  const int axis = c.axis;
   if (numel(in.shape) == 0) return;
   const int64_t n = in.shape[axis], step = in.strides[axis];
   Shape lines = in.shape;
@@ -49,7 +51,7 @@ void sort(const View& values, const View& indices, const View& in, int axis, boo
       Cursor<3> cursor(loop, loop.rank, begin);
       for (int64_t line = begin; line < end; ++line, cursor.next()) {
         Item<T>* items = scratch.data() + line * n;
-        sort_line(items, static_cast<const T*>(in.data) + cursor.offset[0], step, n, descending);
+        sort_line(items, static_cast<const T*>(in.data) + cursor.offset[0], step, n, c.descending);
         T* v = static_cast<T*>(values.data) + cursor.offset[1];
         int64_t* p = static_cast<int64_t*>(indices.data) + cursor.offset[2];
         for (int64_t i = 0; i < n; ++i) {

@@ -1,5 +1,4 @@
-// The GPU's table, and the one function that this library exports. Every entry notes what it works on, for the messages of errors.
-#include <algorithm>
+// The GPU's table, and the one function that this library exports. Every call notes what it works on, for the messages of errors.
 #include <cstring>
 
 #include "autograd/backend/caller.h"
@@ -15,75 +14,43 @@ namespace {
 
 Host the_host;
 
-/// The views among the arguments of an entry, the output first.
+/// The views of a call, outputs first.
 struct Views {
   const View* list[4];
   int count = 0;
 
-  template <class... A>
-  explicit Views(const A&... args) {
-    (note(args), ...);
+  template <class Call>
+  explicit Views(const Call& c) {
+    c.fields([&](const auto&... field) {
+      (note<calls::Out, calls::InOut>(field), ...);
+      (note<calls::In>(field), ...);
+    });
   }
-  void note(const View& v) {
-    if (count < 4) list[count++] = &v;
-  }
-  template <class A>
-  void note(const A&) {}
-};
-
-/// A text as a template's argument.
-template <size_t n>
-struct Name {
-  char text[n];
-  constexpr Name(const char (&s)[n]) { std::copy_n(s, n, text); }
-};
-
-/// An entry of the table that names its op and shapes in every error thrown below it.
-template <Name op, auto f>
-struct Noted;
-template <Name op, class... A, void (*f)(A...)>
-struct Noted<op, f> {
-  static void run(A... args) {
-    const Views views(args...);
-    const Running running(op.text, views.list, views.count);
-    f(args...);
+  template <class... Wanted, class Field>
+  void note(const Field& v) {
+    if constexpr ((std::is_same_v<Field, Wanted> || ...))
+      if (count < 4) list[count++] = &v;
   }
 };
-
-void noted_elementwise(const Program& program, const Shape& shape, const Access* inputs, const Access* outputs) {
-  const Running running(program.length == 1 ? row(program.code[0].op).name : "fused elementwise ops", shape);
-  elementwise(program, shape, inputs, outputs);
+Running noted(const auto& c) {
+  const Views views(c);
+  return Running(c.name, views.list, views.count);
+}
+Running noted(const calls::Elementwise& c) {
+  return Running(c.program.length == 1 ? row(c.program.code[0].op).name : "fused elementwise ops", c.shape);
 }
 
 constexpr Backend table{
     .name = "cuda",
     .allocate = allocate,
     .release = release,
-    .upload = upload,
-    .download = download,
     .synchronise = synchronise,
     .memory = memory,
     .reset_peak = reset_peak,
-    .elementwise = noted_elementwise,
-    .copy = Noted<"copy", copy>::run,
-    .fill = Noted<"fill", fill>::run,
-    .reduce = Noted<"reduce", reduce>::run,
-    .reduce_program = Noted<"reduce", reduce_program>::run,
-    .cumsum = Noted<"cumsum", cumsum>::run,
-    .sort = Noted<"sort", sort>::run,
-    .gather = Noted<"gather", gather>::run,
-    .scatter_add = Noted<"scatter_add", scatter_add>::run,
-    .index_select = Noted<"index_select", index_select>::run,
-    .index_add = Noted<"index_add", index_add>::run,
-    .matmul = Noted<"matmul", matmul>::run,
-    .convolution = Noted<"convolution", convolution>::run,
-    .random = Noted<"random", random>::run,
-    .fold = Noted<"fold", fold>::run,
-    .cholesky = Noted<"cholesky", cholesky>::run,
-    .solve = Noted<"solve", solve>::run,
-    .triangular_solve = Noted<"triangular_solve", triangular_solve>::run,
-    .logabsdet = Noted<"logabsdet", logabsdet>::run,
-    .symeig = Noted<"symeig", symeig>::run,
+    .entries = entries_of([](const Backend&, Where at, const auto& c) {
+      const Running running = noted(c);
+      run(at, c);
+    }),
     .begin_graph = begin_graph,
     .end_graph = end_graph,
     .launch_graph = launch_graph,

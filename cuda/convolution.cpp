@@ -28,7 +28,7 @@ class Packed {
   explicit Packed(const View& v)
       : copy_(is_contiguous(v.shape, v.strides) ? 0 : (numel(v.shape) * static_cast<int64_t>(size_of(v.dtype)) + 7) / 8),
         view_{copy_.data() ? copy_.data() : v.data, v.dtype, v.shape, contiguous_strides(v.shape)} {
-    if (copy_.data()) copy(view_, v);
+    if (copy_.data()) run({}, calls::Copy{view_, v});
   }
   const View& view() const { return view_; }
 
@@ -70,10 +70,10 @@ void forward(const View& y, const View& x, const View& w, Sizes s) {
     unfold(columns.data(), static_cast<const T*>(images(x, begin, n).data), s.windows);
     View w4 = rows_of(weights.view().data, w.dtype, {n, s.groups, s.outputs, s.rows});
     w4.strides[0] = 0;
-    matmul(rows_of(out + begin * s.groups * s.outputs * area, y.dtype, {n, s.groups, s.outputs, area}), w4,
-           rows_of(columns.data(), y.dtype, {n, s.groups, s.rows, area}));
+    run({}, calls::Matmul{rows_of(out + begin * s.groups * s.outputs * area, y.dtype, {n, s.groups, s.outputs, area}), w4,
+                          rows_of(columns.data(), y.dtype, {n, s.groups, s.rows, area})});
   }
-  if (result.data()) copy(y, rows_of(out, y.dtype, y.shape));
+  if (result.data()) run({}, calls::Copy{y, rows_of(out, y.dtype, y.shape)});
 }
 
 template <class T>
@@ -87,8 +87,8 @@ void input(const View& x, const View& y, const View& w, Sizes s) {
   for (int64_t begin = 0; begin < x.shape[0]; begin += s.piece) {
     const int64_t n = s.windows.n = std::min(s.piece, x.shape[0] - begin);
     const View turned{weights.view().data, w.dtype, {n, s.groups, s.rows, s.outputs}, {0, s.outputs * s.rows, 1, s.rows}};
-    matmul(rows_of(columns.data(), y.dtype, {n, s.groups, s.rows, area}), turned,
-           rows_of(const_cast<T*>(from) + begin * s.groups * s.outputs * area, y.dtype, {n, s.groups, s.outputs, area}));
+    run({}, calls::Matmul{rows_of(columns.data(), y.dtype, {n, s.groups, s.rows, area}), turned,
+                          rows_of(const_cast<T*>(from) + begin * s.groups * s.outputs * area, y.dtype, {n, s.groups, s.outputs, area})});
     fold_windows(static_cast<T*>(images(x, begin, n).data), columns.data(), s.windows);
   }
 }
@@ -106,34 +106,35 @@ void weight(const View& w, const View& x, const View& y, Sizes s) {
     View beside = rows_of(sides.data(), y.dtype, {n, y.shape[1], y.shape[2], y.shape[3]});
     beside.strides[0] = area;
     beside.strides[1] = n * area;
-    copy(beside, images(y, begin, n));
+    run({}, calls::Copy{beside, images(y, begin, n)});
     const View left = rows_of(sides.data(), y.dtype, {s.groups, s.outputs, n * area});
     const View right{columns.data(), y.dtype, {s.groups, n * area, s.rows}, {s.rows * n * area, 1, n * area}};
-    matmul(rows_of(sums.data() + p * size, y.dtype, {s.groups, s.outputs, s.rows}), left, right);
+    run({}, calls::Matmul{rows_of(sums.data() + p * size, y.dtype, {s.groups, s.outputs, s.rows}), left, right});
   }
   View sum = rows_of(sums.data(), w.dtype, w.shape);
   Scratch<T> total(pieces > 1 ? size : 0);
   if (pieces > 1) {
-    reduce(Reduction::sum, rows_of(total.data(), w.dtype, {1, size}), rows_of(sums.data(), w.dtype, {pieces, size}), {0});
+    run({}, calls::Reduce{Reduction::sum, rows_of(total.data(), w.dtype, {1, size}), rows_of(sums.data(), w.dtype, {pieces, size}), {0}});
     sum.data = total.data();
   }
-  copy(w, sum);
+  run({}, calls::Copy{w, sum});
 }
 
 }  // namespace
 
-void convolution(Where at, ConvolutionPart part, const View& out, const View& a, const View& b, const Convolution& geometry) {
+void run(Where at, const calls::Convolve& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  if (numel(a.shape) == 0 || numel(b.shape) == 0) return fill(out, {0, 0});
+  if (numel(a.shape) == 0 || numel(b.shape) == 0) return run(at, calls::Fill{out, {0, 0}});
   if (!is_floating(out.dtype)) throw Error(at, "convolution: only float32 and float64 arrays can be convolved");
   dispatch_floating(out.dtype, [&]<class T>(T) {
-    switch (part) {
+    switch (c.part) {
       case ConvolutionPart::forward:
-        return forward<T>(out, a, b, Sizes(a, b, out, geometry));
+        return forward<T>(out, a, b, Sizes(a, b, out, c.geometry));
       case ConvolutionPart::input:
-        return input<T>(out, a, b, Sizes(out, b, a, geometry));
+        return input<T>(out, a, b, Sizes(out, b, a, c.geometry));
       case ConvolutionPart::weight:
-        return weight<T>(out, a, b, Sizes(a, out, b, geometry));
+        return weight<T>(out, a, b, Sizes(a, out, b, c.geometry));
     }
   });
 }

@@ -140,7 +140,8 @@ void fill_as(const View& out, U value) {
 
 }  // namespace
 
-void copy(const View& out, const View& in) {
+void run(Where, const calls::Copy& c) {
+  const View &out = c.out, &in = c.in;
   const int64_t n = numel(out.shape);
   if (n == 0) return;
   const Loop<2> loop = loop_of<2>(out.shape, {&out.strides, &in.strides}, 0);
@@ -157,7 +158,9 @@ void copy(const View& out, const View& in) {
     copy_as<uint8_t>(out, in, loop);
 }
 
-void fill(const View& out, Immediate value) {
+void run(Where, const calls::Fill& c) {
+  const View& out = c.out;
+  const Immediate value = c.value;
   if (numel(out.shape) == 0) return;
   switch (out.dtype) {
     case DType::float32:

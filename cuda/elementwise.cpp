@@ -48,7 +48,10 @@ Reach reach_of(const Program& p, const Access* inputs, const Access* outputs, co
 
 }  // namespace
 
-void elementwise(const Program& program, const Shape& shape, const Access* inputs, const Access* outputs) {
+void run(Where, const calls::Elementwise& c) {
+  const Program& program = c.program;
+  const Shape& shape = c.shape;
+  const Access *inputs = c.in.list, *outputs = c.out.list;
   const int64_t elements = numel(shape);
   if (elements == 0) return;
   const int count = program.inputs + program.outputs;

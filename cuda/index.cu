@@ -173,24 +173,24 @@ void scatter_checked(const char* op, const View& out, const View& index, const V
 
 }  // namespace
 
-void gather(Where at, const View& out, const View& in, const View& index, int axis) {
-  check_indices(at, "gather", index, in, axis);
-  gather_checked("gather", out, in, index, axis);
+void run(Where at, const calls::Gather& c) {
+  check_indices(at, c.name, c.index, c.in, c.axis);
+  gather_checked(c.name, c.out, c.in, c.index, c.axis);
 }
 
-void scatter_add(Where at, const View& out, const View& index, const View& in, int axis) {
-  check_indices(at, "scatter_add", index, out, axis);
-  scatter_checked("scatter_add", out, index, in, axis);
+void run(Where at, const calls::ScatterAdd& c) {
+  check_indices(at, c.name, c.index, c.out, c.axis);
+  scatter_checked(c.name, c.out, c.index, c.in, c.axis);
 }
 
-void index_select(Where at, const View& out, const View& in, const View& index, int axis) {
-  check_indices(at, "index_select", index, in, axis);
-  gather_checked("index_select", out, in, along_axis(index, out.shape, axis), axis);
+void run(Where at, const calls::IndexSelect& c) {
+  check_indices(at, c.name, c.index, c.in, c.axis);
+  gather_checked(c.name, c.out, c.in, along_axis(c.index, c.out.shape, c.axis), c.axis);
 }
 
-void index_add(Where at, const View& out, const View& index, const View& in, int axis) {
-  check_indices(at, "index_add", index, out, axis);
-  scatter_checked("index_add", out, along_axis(index, in.shape, axis), in, axis);
+void run(Where at, const calls::IndexAdd& c) {
+  check_indices(at, c.name, c.index, c.out, c.axis);
+  scatter_checked(c.name, c.out, along_axis(c.index, c.in.shape, c.axis), c.in, c.axis);
 }
 
 }  // namespace scoregrad::on_cuda

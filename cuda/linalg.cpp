@@ -117,10 +117,11 @@ View turned(const View& like, void* data) {
 
 }  // namespace
 
-void cholesky(Where at, const View& out, const View& in) {
+void run(Where at, const calls::Cholesky& c) {
+  const View &out = c.out, &in = c.in;
   if (numel(in.shape) == 0) return;
-  const Batch batch(at, "cholesky", in);
-  copy(out, in);
+  const Batch batch(at, c.name, in);
+  run(at, calls::Copy{out, in});
   dispatch_floating(in.dtype, [&]<class T>(T) {
     using F = Functions<T>;
     T* a = static_cast<T*>(out.data);
@@ -131,44 +132,45 @@ void cholesky(Where at, const View& out, const View& in) {
       const Libraries use;
       if (batch.together()) {
         Pointers<T> matrices(a, batch.size(), batch.count);
-        check(at, "cholesky",
+        check(at, c.name,
               F::potrf_batch(use.solver(), CUBLAS_FILL_MODE_UPPER, batch.n, matrices.data(), batch.n, infos.data(),
                              static_cast<int>(batch.count)));
       } else {
         int length = 0;
-        check(at, "cholesky", F::potrf_size(use.solver(), CUBLAS_FILL_MODE_UPPER, batch.n, a, batch.n, &length));
+        check(at, c.name, F::potrf_size(use.solver(), CUBLAS_FILL_MODE_UPPER, batch.n, a, batch.n, &length));
         Scratch<T> workspace(length);
         for (int64_t i = 0; i < batch.count; ++i)
-          check(at, "cholesky",
+          check(at, c.name,
                 F::potrf(use.solver(), CUBLAS_FILL_MODE_UPPER, batch.n, a + i * batch.size(), batch.n, workspace.data(), length,
                          infos.data() + i));
       }
     }
     if (batch.n > small_matrix) clear_above_diagonal(a, batch.n, batch.count);
-    judge(at, "cholesky", infos.data(), batch.count, [shape = in.shape](int64_t i, int info) {
+    judge(at, c.name, infos.data(), batch.count, [shape = in.shape](int64_t i, int info) {
       return fmt::format("cholesky: matrix{} of shape {} is not positive definite, its leading minor of order {} is not", place(i, shape),
                          to_string(shape), info);
     });
   });
 }
 
-void solve(Where at, const View& out, const View& a, const View& b) {
+void run(Where at, const calls::Solve& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  const Batch batch(at, "solve", a, b.shape.back(0));
+  const Batch batch(at, c.name, a, b.shape.back(0));
   const int m = static_cast<int>(b.shape.back(0));
   const int64_t rhs = static_cast<int64_t>(batch.n) * m;
   dispatch_floating(a.dtype, [&]<class T>(T) {
     using F = Functions<T>;
     Scratch<T> factors(batch.count * batch.size()), sides(batch.count * rhs);
     Scratch<int> pivots(batch.count * batch.n), infos(batch.count);
-    copy({factors.data(), a.dtype, a.shape, contiguous_strides(a.shape)}, a);
+    run(at, calls::Copy{{factors.data(), a.dtype, a.shape, contiguous_strides(a.shape)}, a});
     const View columns = turned(b, sides.data());
-    copy(columns, b);
+    run(at, calls::Copy{columns, b});
     {
       const Libraries use;
-      factor_lu(at, "solve", use, batch, factors.data(), pivots.data(), infos.data());
+      factor_lu(at, c.name, use, batch, factors.data(), pivots.data(), infos.data());
     }
-    judge(at, "solve", infos.data(), batch.count, [shape = a.shape](int64_t i, int) {
+    judge(at, c.name, infos.data(), batch.count, [shape = a.shape](int64_t i, int) {
       return fmt::format("solve: matrix{} of shape {} is singular", place(i, shape), to_string(shape));
     });
     {
@@ -176,24 +178,25 @@ void solve(Where at, const View& out, const View& a, const View& b) {
       if (batch.together()) {
         Pointers<T> matrices(factors.data(), batch.size(), batch.count), right(sides.data(), rhs, batch.count);
         int refused = 0;
-        check(at, "solve",
+        check(at, c.name,
               F::getrs_batch(use.blas(), CUBLAS_OP_T, batch.n, m, matrices.data(), batch.n, pivots.data(), right.data(), batch.n, &refused,
                              static_cast<int>(batch.count)));
       } else {
         for (int64_t e = 0; e < batch.count; ++e)
-          check(at, "solve",
+          check(at, c.name,
                 F::getrs(use.solver(), CUBLAS_OP_T, batch.n, m, factors.data() + e * batch.size(), batch.n, pivots.data() + e * batch.n,
                          sides.data() + e * rhs, batch.n, infos.data() + e));
       }
     }
-    copy(out, columns);
+    run(at, calls::Copy{out, columns});
   });
 }
 
 // Row-major, op(A) X = B reads X' op(A)' = B' by columns, where the memory of X and B holds X' and B' already and that of A holds A'.
-void triangular_solve(Where at, const View& out, const View& a, const View& b, Triangle triangle, bool transposed) {
+void run(Where at, const calls::TriangularSolve& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  const Batch batch(at, "triangular_solve", a, b.shape.back(0));
+  const Batch batch(at, c.name, a, b.shape.back(0));
   const int m = static_cast<int>(b.shape.back(0));
   const int64_t rhs = static_cast<int64_t>(batch.n) * m;
   dispatch_floating(a.dtype, [&]<class T>(T) {
@@ -201,77 +204,79 @@ void triangular_solve(Where at, const View& out, const View& a, const View& b, T
     T *matrix = static_cast<T*>(a.data), *sides = static_cast<T*>(out.data);
     Scratch<int> zeros(batch.count);
     find_zero_diagonal(static_cast<const T*>(matrix), zeros.data(), batch.n, batch.count);
-    judge(at, "triangular_solve", zeros.data(), batch.count, [shape = a.shape](int64_t i, int) {
+    judge(at, c.name, zeros.data(), batch.count, [shape = a.shape](int64_t i, int) {
       return fmt::format("triangular_solve: matrix{} of shape {} is singular, its diagonal has a zero", place(i, shape), to_string(shape));
     });
-    copy(out, b);
-    const cublasFillMode_t fill_mode = triangle == Triangle::lower ? CUBLAS_FILL_MODE_UPPER : CUBLAS_FILL_MODE_LOWER;
-    const cublasOperation_t op = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    run(at, calls::Copy{out, b});
+    const cublasFillMode_t fill_mode = c.triangle == Triangle::lower ? CUBLAS_FILL_MODE_UPPER : CUBLAS_FILL_MODE_LOWER;
+    const cublasOperation_t op = c.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     const T one = 1;
     const Libraries use;
     if (batch.together()) {
       Pointers<T> matrices(matrix, batch.size(), batch.count), right(sides, rhs, batch.count);
-      check(at, "triangular_solve",
+      check(at, c.name,
             F::trsm_batch(use.blas(), CUBLAS_SIDE_RIGHT, fill_mode, op, CUBLAS_DIAG_NON_UNIT, m, batch.n, &one, matrices.data(), batch.n,
                           right.data(), m, static_cast<int>(batch.count)));
     } else {
       for (int64_t e = 0; e < batch.count; ++e)
-        check(at, "triangular_solve",
+        check(at, c.name,
               F::trsm(use.blas(), CUBLAS_SIDE_RIGHT, fill_mode, op, CUBLAS_DIAG_NON_UNIT, m, batch.n, &one, matrix + e * batch.size(),
                       batch.n, sides + e * rhs, m));
     }
   });
 }
 
-void logabsdet(Where at, const View& logabs, const View& sign, const View& a) {
+void run(Where at, const calls::SlogDet& c) {
+  const View &logabs = c.logabs, &sign = c.sign, &a = c.a;
   if (numel(logabs.shape) == 0) return;
   if (a.shape.back(0) == 0) {
-    fill(logabs, {0, 0});
-    return fill(sign, {1, 1});
+    run(at, calls::Fill{logabs, {0, 0}});
+    return run(at, calls::Fill{sign, {1, 1}});
   }
-  const Batch batch(at, "logabsdet", a);
+  const Batch batch(at, c.name, a);
   dispatch_floating(a.dtype, [&]<class T>(T) {
     Scratch<T> factors(batch.count * batch.size());
     Scratch<int> pivots(batch.count * batch.n), infos(batch.count);
-    copy({factors.data(), a.dtype, a.shape, contiguous_strides(a.shape)}, a);
+    run(at, calls::Copy{{factors.data(), a.dtype, a.shape, contiguous_strides(a.shape)}, a});
     const Libraries use;
-    factor_lu(at, "logabsdet", use, batch, factors.data(), pivots.data(), infos.data());
-    logabsdet_of_factors(static_cast<const T*>(factors.data()), pivots.data(), static_cast<T*>(logabs.data), static_cast<T*>(sign.data),
-                         batch.n, batch.count);
+    factor_lu(at, c.name, use, batch, factors.data(), pivots.data(), infos.data());
+    slogdet_of_factors(static_cast<const T*>(factors.data()), pivots.data(), static_cast<T*>(logabs.data), static_cast<T*>(sign.data),
+                       batch.n, batch.count);
   });
 }
 
 // As columns the lower triangle is the upper one, and the eigenvectors, one behind the other, are the rows of V'.
-void symeig(Where at, const View& values, const View& vectors, const View& in) {
+void run(Where at, const calls::Eigh& c) {
+  const View &values = c.values, &vectors = c.vectors, &in = c.in;
   if (numel(in.shape) == 0) return;
-  const Batch batch(at, "symeig", in);
+  const Batch batch(at, c.name, in);
   dispatch_floating(in.dtype, [&]<class T>(T) {
     using F = Functions<T>;
     Scratch<T> rows(batch.count * batch.size());
     Scratch<int> infos(batch.count);
     const View packed{rows.data(), in.dtype, in.shape, contiguous_strides(in.shape)};
     const auto say = [shape = in.shape](int64_t i, int info) {
-      return fmt::format("symeig: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
+      return fmt::format("eigh: matrix{} of shape {} has no decomposition, {} of its values did not converge (is it finite?)",
                          place(i, shape), to_string(shape), info);
     };
-    copy(packed, in);
+    run(at, calls::Copy{packed, in});
     find_not_finite(static_cast<const T*>(rows.data()), infos.data(), batch.n, batch.count);
-    judge(at, "symeig", infos.data(), batch.count, say);
+    judge(at, c.name, infos.data(), batch.count, say);
     T* w = static_cast<T*>(values.data);
     {
       const Libraries use;
       int length = 0;
-      check(at, "symeig",
+      check(at, c.name,
             F::syevd_size(use.solver(), CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, batch.n, rows.data(), batch.n, w, &length));
       Scratch<T> workspace(length);
       for (int64_t i = 0; i < batch.count; ++i)
-        check(at, "symeig",
+        check(at, c.name,
               F::syevd(use.solver(), CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, batch.n, rows.data() + i * batch.size(), batch.n,
                        w + i * batch.n, workspace.data(), length, infos.data() + i));
     }
-    judge(at, "symeig", infos.data(), batch.count, say);
+    judge(at, c.name, infos.data(), batch.count, say);
     make_largest_positive(rows.data(), batch.n, batch.count * batch.n);
-    copy(vectors, turned(in, rows.data()));
+    run(at, calls::Copy{vectors, turned(in, rows.data())});
   });
 }
 

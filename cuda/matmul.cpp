@@ -56,7 +56,7 @@ class Readable {
     for (int d = 0; d + 2 < in.shape.rank; ++d)
       if (in.strides[d] == 0) from.shape[d] = 1;
     view_ = {copy_.data(), in.dtype, in.shape, contiguous_strides(from.shape)};
-    copy({copy_.data(), in.dtype, from.shape, view_.strides}, from);
+    run({}, calls::Copy{{copy_.data(), in.dtype, from.shape, view_.strides}, from});
     for (int d = 0; d + 2 < in.shape.rank; ++d)
       if (from.shape[d] == 1) view_.strides[d] = 0;
   }
@@ -173,9 +173,10 @@ void multiply(const View& out, const View& a, const View& b) {
 
 }  // namespace
 
-void matmul(const View& out, const View& a, const View& b) {
+void run(Where at, const calls::Matmul& c) {
+  const View &out = c.out, &a = c.a, &b = c.b;
   if (numel(out.shape) == 0) return;
-  if (a.shape.back(0) == 0) return fill(out, {0, 0});
+  if (a.shape.back(0) == 0) return run(at, calls::Fill{out, {0, 0}});
   if (out.dtype == DType::int64) return integer_products(out, a, b);
   if (!is_floating(out.dtype)) throw Error({}, "matmul: bool matrices; cast them first");
   const Readable left(a), right(b);
@@ -186,7 +187,7 @@ void matmul(const View& out, const View& a, const View& b) {
   Scratch<double> packed((numel(out.shape) * static_cast<int64_t>(size_of(out.dtype)) + 7) / 8);
   const View rows{packed.data(), out.dtype, out.shape, contiguous_strides(out.shape)};
   multiply(rows, left.view(), right.view());
-  copy(out, rows);
+  run(at, calls::Copy{out, rows});
 }
 
 }  // namespace scoregrad::on_cuda

@@ -89,7 +89,7 @@ __global__ void find_zero(const T* a, int* first, int64_t n, int64_t count) {
 
 // One thread a matrix walks its diagonal in order, as the CPU does: a zero pivot gives log 0 = -inf and the sign 0.
 template <class T>
-__global__ void logabsdet(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
+__global__ void slogdet(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
   const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
   if (i >= count) return;
   double sum = 0, s = 1;
@@ -165,8 +165,8 @@ void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count) {
   launch("find_zero_diagonal", find_zero<T>, blocks_for(count, threads, most_blocks), threads, 0, a, first, n, count);
 }
 template <class T>
-void logabsdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
-  launch("logabsdet", logabsdet<T>, blocks_for(count, threads, most_blocks), threads, 0, factors, pivots, logabs, sign, n, count);
+void slogdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
+  launch("slogdet", slogdet<T>, blocks_for(count, threads, most_blocks), threads, 0, factors, pivots, logabs, sign, n, count);
 }
 template <class T>
 void find_not_finite(const T* a, int* flags, int64_t n, int64_t count) {
@@ -187,8 +187,8 @@ template void factor_small(float*, int*, int64_t, int64_t);
 template void factor_small(double*, int*, int64_t, int64_t);
 template void find_zero_diagonal(const float*, int*, int64_t, int64_t);
 template void find_zero_diagonal(const double*, int*, int64_t, int64_t);
-template void logabsdet_of_factors(const float*, const int*, float*, float*, int64_t, int64_t);
-template void logabsdet_of_factors(const double*, const int*, double*, double*, int64_t, int64_t);
+template void slogdet_of_factors(const float*, const int*, float*, float*, int64_t, int64_t);
+template void slogdet_of_factors(const double*, const int*, double*, double*, int64_t, int64_t);
 template void find_not_finite(const float*, int*, int64_t, int64_t);
 template void find_not_finite(const double*, int*, int64_t, int64_t);
 template void make_largest_positive(float*, int64_t, int64_t);

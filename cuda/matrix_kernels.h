@@ -22,7 +22,7 @@ template <class T>
 void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count);
 /// log |det| and its sign, from LU factors and their pivots (counted from 1).
 template <class T>
-void logabsdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count);
+void slogdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count);
 /// flags[i] = n where matrix i holds an infinity or NaN, else 0.
 template <class T>
 void find_not_finite(const T* a, int* flags, int64_t n, int64_t count);

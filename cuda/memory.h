@@ -1,4 +1,4 @@
-// The pool that every tensor on the GPU and every scratch buffer of a kernel comes from, and the copies between host and device.
+// The pool that every tensor on the GPU and every scratch buffer of a kernel comes from.
 #pragma once
 #include <vector>
 
@@ -13,9 +13,7 @@ void reset_peak();
 /// Gives all free blocks back to the driver.
 void empty_pool();
 
-/// Returns as soon as `host` may be written again.
-void upload(void* device, const void* host, size_t bytes);
-/// Returns when the data is there.
+/// Returns when the bytes are there.
 void download(void* host, const void* device, size_t bytes);
 void synchronise();
 

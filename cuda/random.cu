@@ -12,7 +12,8 @@ namespace {
 constexpr int threads = 256;
 
 __device__ void read_key(KeyWords key, uint32_t (&words)[2]) {
-  for (int i = 0; i < 2; ++i) words[i] = key.address ? static_cast<uint32_t>(key.address[i]) : key.words[i];
+  const auto* there = static_cast<const int64_t*>(key.address);
+  for (int i = 0; i < 2; ++i) words[i] = there ? static_cast<uint32_t>(there[i]) : key.words[i];
 }
 
 /// The numbers of a block: 4 floats, 2 doubles or 4 integers.
@@ -81,21 +82,21 @@ __global__ void fold_keys(int64_t* out, KeyWords key, const int64_t* data, int64
 
 }  // namespace
 
-void random(Random kind, const View& out, KeyWords key, uint64_t offset) {
-  if (numel(out.shape) == 0) return;
-  if (kind == Random::bits)
-    draw_all<int64_t>(kind, out, key, offset);
-  else if (out.dtype == DType::float32)
-    draw_all<float>(kind, out, key, offset);
+void run(Where, const calls::Draw& c) {
+  if (numel(c.out.shape) == 0) return;
+  if (c.kind == Random::bits)
+    draw_all<int64_t>(c.kind, c.out, c.key, c.offset);
+  else if (c.out.dtype == DType::float32)
+    draw_all<float>(c.kind, c.out, c.key, c.offset);
   else
-    draw_all<double>(kind, out, key, offset);
+    draw_all<double>(c.kind, c.out, c.key, c.offset);
 }
 
-void fold(const View& out, KeyWords key, const View& data) {
-  const int64_t n = numel(data.shape);
+void run(Where, const calls::Fold& c) {
+  const int64_t n = numel(c.data.shape);
   if (n == 0) return;
-  launch("fold", fold_keys, dim3(blocks_for(n, threads)), dim3(threads), 0, static_cast<int64_t*>(out.data), key,
-         static_cast<const int64_t*>(data.data), n);
+  launch("fold", fold_keys, dim3(blocks_for(n, threads)), dim3(threads), 0, static_cast<int64_t*>(c.out.data), c.key,
+         static_cast<const int64_t*>(c.data.data), n);
 }
 
 }  // namespace scoregrad::on_cuda

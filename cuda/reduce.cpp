@@ -104,7 +104,13 @@ void combine_table(Reduction kind, DType dtype, const Work& first, Target target
 
 }  // namespace
 
-void reduce_program(Reduction kind, const View& out, const Program& p, const Shape& shape, const Access* inputs, const Axes& axes) {
+void run(Where at, const calls::ReduceProgram& c) {
+  const Reduction kind = c.kind;
+  const View& out = c.out;
+  const Program& p = c.program;
+  const Shape& shape = c.shape;
+  const Access* inputs = c.in.list;
+  const Axes& axes = c.axes;
   const char* name = kind_names[static_cast<int>(kind)];
   const int64_t outputs = numel(out.shape), elements = outputs == 0 ? 0 : numel(shape) / outputs;
   if (outputs == 0) return;
@@ -112,8 +118,8 @@ void reduce_program(Reduction kind, const View& out, const Program& p, const Sha
   const DType dtype = register_type(call, p.results[0]);
   if (dtype == boolean && kind == Reduction::sum) throw Error({}, "sum: bool elements; cast them first");
   if (elements == 0) {
-    if (kind == Reduction::sum) return fill(out, {0, 0});
-    if (kind == Reduction::prod) return fill(out, {1, 1});
+    if (kind == Reduction::sum) return run(at, calls::Fill{out, {0, 0}});
+    if (kind == Reduction::prod) return run(at, calls::Fill{out, {1, 1}});
     throw Error({}, fmt::format("{}: no elements along axes {} of shape {}", name, to_string(axes), to_string(shape)));
   }
   const Plan plan = plan_of(shape, p, inputs, out, axes);
@@ -145,10 +151,10 @@ void reduce_program(Reduction kind, const View& out, const Program& p, const Sha
   if (work.chunks > 1) combine_table(kind, dtype, work, target);
 }
 
-void reduce(Reduction kind, const View& out, const View& in, const Axes& axes) {
+void run(Where at, const calls::Reduce& c) {
   const uint16_t result = 0;
-  const Access input{in.data, in.dtype, in.strides};
-  reduce_program(kind, out, {in.dtype, 1, 0, nullptr, 0, nullptr, 1, &result}, in.shape, &input, axes);
+  const Access input{c.in.data, c.in.dtype, c.in.strides};
+  run(at, calls::ReduceProgram{c.kind, c.out, {c.in.dtype, 1, 0, nullptr, 0, nullptr, 1, &result}, c.in.shape, &input, c.axes});
 }
 
 }  // namespace scoregrad::on_cuda

@@ -128,9 +128,5 @@ SG_INLINE T mod(T a, T b) {
     return value;                            \
   }
 #include "autograd/backend/elementwise.def"
-#undef SG_UNARY
-#undef SG_BINARY
-#undef SG_COMPARE
-#undef SG_SELECT
 
 }  // namespace scoregrad::device

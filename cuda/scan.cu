@@ -63,15 +63,15 @@ void scan(const View& out, const View& in, int axis) {
 
 }  // namespace
 
-void cumsum(const View& out, const View& in, int axis) {
-  if (numel(in.shape) == 0) return;
-  switch (in.dtype) {
+void run(Where, const calls::CumSum& c) {
+  if (numel(c.in.shape) == 0) return;
+  switch (c.in.dtype) {
     case DType::float32:
-      return scan<float>(out, in, axis);
+      return scan<float>(c.out, c.in, c.axis);
     case DType::float64:
-      return scan<double>(out, in, axis);
+      return scan<double>(c.out, c.in, c.axis);
     case DType::int64:
-      return scan<int64_t>(out, in, axis);
+      return scan<int64_t>(c.out, c.in, c.axis);
     default:
       throw Error({}, "cumsum: bool elements; cast them first");
   }

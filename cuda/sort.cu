@@ -135,18 +135,20 @@ void sort_items(const char* op, Item* items, int64_t lines, int64_t padded) {
   }
 }
 
-void sort(const View& values, const View& indices, const View& in, int axis, bool descending) {
+void run(Where, const calls::Sort& c) {
+  const View& in = c.in;
+  const int axis = c.axis;
   if (numel(in.shape) == 0) return;
   const int64_t padded = padded_length(in.shape[axis]), lines = numel(in.shape) / in.shape[axis];
   Scratch<Item> items(lines * padded);
-  make_items("sort", items.data(), in, axis, descending);
-  sort_items("sort", items.data(), lines, padded);
+  make_items(c.name, items.data(), in, axis, c.descending);
+  sort_items(c.name, items.data(), lines, padded);
   if (size_of(in.dtype) == 4)
-    write_as<uint32_t>(values, indices, in, axis, items.data());
+    write_as<uint32_t>(c.values, c.indices, in, axis, items.data());
   else if (size_of(in.dtype) == 8)
-    write_as<uint64_t>(values, indices, in, axis, items.data());
+    write_as<uint64_t>(c.values, c.indices, in, axis, items.data());
   else
-    write_as<uint8_t>(values, indices, in, axis, items.data());
+    write_as<uint8_t>(c.values, c.indices, in, axis, items.data());
 }
 
 }  // namespace scoregrad::on_cuda

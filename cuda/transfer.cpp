@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "cuda/graph.h"
+#include "cuda/kernels.h"
 #include "cuda/memory.h"
 #include "cuda/runtime.h"
 
@@ -48,15 +49,17 @@ Staging& staging() {
 
 }  // namespace
 
-void upload(void* device, const void* host, size_t bytes) {
-  refuse_in_graph("upload");
+// Returns as soon as the host's bytes may be written again.
+void run(Where, const calls::Upload& c) {
+  refuse_in_graph(c.name);
+  const size_t bytes = c.host.bytes;
   Staging& s = staging();
   const std::lock_guard lock(s.mutex);
   for (size_t at = 0; at < bytes; at += piece) {
     const size_t n = std::min(piece, bytes - at);
     const int slot = s.next();
-    std::memcpy(s.buffer(slot), static_cast<const char*>(host) + at, n);
-    check({}, "upload", cudaMemcpyAsync(static_cast<char*>(device) + at, s.buffer(slot), n, cudaMemcpyHostToDevice, stream()));
+    std::memcpy(s.buffer(slot), static_cast<const char*>(c.host.data) + at, n);
+    check({}, c.name, cudaMemcpyAsync(static_cast<char*>(c.out.data) + at, s.buffer(slot), n, cudaMemcpyHostToDevice, stream()));
     s.enqueued(slot);
   }
 }
@@ -88,6 +91,8 @@ void download(void* host, const void* device, size_t bytes) {
   while (first < last) read_one();
   if (bytes > 0) raise_verdicts(launches);
 }
+
+void run(Where, const calls::Download& c) { download(c.host.data, c.in.data, c.host.bytes); }
 
 void synchronise() {
   refuse_in_graph("synchronise");

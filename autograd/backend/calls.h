@@ -2,6 +2,8 @@
 // recording, comparing, printing, replaying, walks them and knows no call by name. Outputs are allocated by the caller; an output never
 // overlaps an input unless it is the same view of an elementwise call. C++17, so that .cu files may include it.
 #pragma once
+#include <type_traits>
+
 #include "autograd/backend/program.h"
 
 namespace scoregrad {
@@ -45,7 +47,14 @@ using In = Directed<Direction::in>;
 using Out = Directed<Direction::out>;
 using InOut = Directed<Direction::in_out>;
 
-/// A program's operands and results: one Access each, over the call's shape.
+/// The shape that a program runs over; it outlives the call.
+struct Over {
+  const Shape* shape = nullptr;
+  Over() = default;
+  Over(const Shape& s) : shape(&s) {}
+  operator const Shape&() const { return *shape; }
+};
+/// A program's operands and results: one Access each.
 struct Inputs {
   const Access* list = nullptr;
   Inputs(const Access* first = nullptr) : list(first) {}
@@ -65,7 +74,11 @@ struct ToHost {
   void* data;
   size_t bytes;
 };
-// KeyWords with an address are read there. All other fields are attributes: numbers, enums, axes, an Immediate, a Program, its Shape.
+/// `bytes` bytes as a view.
+inline View bytes_at(const void* data, size_t bytes) {
+  return {const_cast<void*>(data), DType::boolean, {static_cast<int64_t>(bytes)}, {1}};
+}
+// KeyWords with an address are read there. All other fields are attributes: numbers, enums, axes, an Immediate, a Program.
 
 #define SG_FIELDS(call_name, ...)                 \
   static constexpr const char* name = #call_name; \
@@ -82,7 +95,7 @@ struct ToHost {
 /// outputs = program(inputs), element by element of `shape`.
 struct Elementwise {
   Program program;
-  const Shape* shape;
+  Over shape;
   Inputs in;
   Outputs out;
   SG_FIELDS(elementwise, program, shape, in, out);
@@ -111,7 +124,7 @@ struct ReduceProgram {
   Reduction kind;
   Out out;
   Program program;
-  const Shape* shape;
+  Over shape;
   Inputs in;
   Axes axes;
   SG_FIELDS(reduce, kind, out, program, shape, in, axes);
@@ -254,6 +267,29 @@ using Required = List<SG_CALLS(SG_CALL_TYPE)>;
 using Optional = List<SG_OPTIONAL_CALLS(SG_CALL_TYPE)>;
 using All = List<SG_CALLS(SG_CALL_TYPE), SG_OPTIONAL_CALLS(SG_CALL_TYPE)>;
 #undef SG_CALL_TYPE
+
+/// Calls f(view, direction) for each array that a call reads or writes, in the order of its fields. (The program that a field of Inputs or
+/// Outputs belongs to is the call's `program`, over its `shape`.)
+template <class Call, class F>
+void for_each_operand(const Call& c, F&& f) {
+  const auto one = [&](const auto& field) {
+    using Field = std::decay_t<decltype(field)>;
+    if constexpr (std::is_same_v<Field, In>) {
+      f(field, Direction::in);
+    } else if constexpr (std::is_same_v<Field, Out>) {
+      f(field, Direction::out);
+    } else if constexpr (std::is_same_v<Field, InOut>) {
+      f(field, Direction::in_out);
+    } else if constexpr (std::is_same_v<Field, KeyWords>) {
+      if (field.address) f(View{const_cast<void*>(field.address), DType::int64, {2}, {1}}, Direction::in);
+    } else if constexpr (std::is_same_v<Field, Inputs>) {
+      for (int i = 0; i < c.program.inputs; ++i) f(View{field[i].data, field[i].dtype, c.shape, field[i].strides}, Direction::in);
+    } else if constexpr (std::is_same_v<Field, Outputs>) {
+      for (int i = 0; i < c.program.outputs; ++i) f(View{field[i].data, field[i].dtype, c.shape, field[i].strides}, Direction::out);
+    }
+  };
+  c.fields([&](const auto&... field) { (one(field), ...); });
+}
 
 }  // namespace calls
 }  // namespace scoregrad

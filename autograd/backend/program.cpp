@@ -8,10 +8,6 @@ const Row rows[op_count] = {
 #define SG_COMPARE(name, value, types, lo, hi) {#name, #value, Form::compare, Types::types, lo, hi},
 #define SG_SELECT(name, value, types, lo, hi) {#name, #value, Form::select, Types::types, lo, hi},
 #include "autograd/backend/elementwise.def"
-#undef SG_UNARY
-#undef SG_BINARY
-#undef SG_COMPARE
-#undef SG_SELECT
 };
 
 }  // namespace scoregrad

@@ -13,10 +13,6 @@ enum class Op : uint8_t {
 #define SG_COMPARE(name, ...) name##_,
 #define SG_SELECT(name, ...) name##_,
 #include "autograd/backend/elementwise.def"
-#undef SG_UNARY
-#undef SG_BINARY
-#undef SG_COMPARE
-#undef SG_SELECT
   count
 };
 constexpr int op_count = static_cast<int>(Op::count);

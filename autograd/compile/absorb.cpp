@@ -37,6 +37,8 @@ bool join(const Call& made, const Call& reduction, Call& out) {
   Place result;
   if (numel(shape) == 0 || !spread(made.out[0], shape, result) || !same_elements(result, reduction.in[0])) return false;
   out = reduction;
+  const auto& reduce = as<calls::Reduce>(reduction);
+  out.what = calls::ReduceProgram{reduce.kind, {}, {}, {}, {}, reduce.axes};
   out.in.clear();
   for (const Place& p : made.in) {
     Place operand;
@@ -62,12 +64,12 @@ Sequence absorb(Sequence s) {
   std::vector<char> moved(s.calls.size());
   for (size_t i = 0; i < s.calls.size(); ++i) {
     const Call& made = s.calls[i];
-    if (made.entry != Entry::elementwise || made.code.empty() || made.in.empty() || made.out.size() != 1 || s.once[i]) continue;
-    if (!made.backend->reduce_program || made.out[0].buffer < 0) continue;
+    if (!is<calls::Elementwise>(made) || made.code.empty() || made.in.empty() || made.out.size() != 1 || s.once[i]) continue;
+    if (!made.backend->has<calls::ReduceProgram>() || made.out[0].buffer < 0) continue;
     const auto b = static_cast<size_t>(made.out[0].buffer);
     if (!value[b] || lasts(s.buffers[b]) || readers[b].size() != 1) continue;
     const size_t at = readers[b][0];
-    if (s.calls[at].entry != Entry::reduce || !s.calls[at].code.empty() || s.calls[at].backend != made.backend || s.once[at]) continue;
+    if (!is<calls::Reduce>(s.calls[at]) || s.calls[at].backend != made.backend || s.once[at]) continue;
     // What the program reads must still be there when the reduction runs.
     bool overwritten = false;
     for (size_t k = i + 1; k < at; ++k)

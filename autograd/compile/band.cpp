@@ -1,6 +1,7 @@
 #include "autograd/compile/band.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "autograd/backend/machine.h"
 #include "autograd/compile/rows.h"
@@ -20,7 +21,7 @@ struct BandReplay::Worker {
   struct Draw {
     uint64_t *offset, first, per_row;
   };
-  std::vector<Bound> calls;
+  std::deque<Bound> calls;
   std::vector<Pointer> pointers;
   std::vector<Extent> extents;
   std::vector<Draw> draws;
@@ -29,7 +30,6 @@ struct BandReplay::Worker {
   Worker(const Sequence& s, int index, Where at) {
     const Band& band = s.bands[static_cast<size_t>(index)];
     if (band.local_bytes > 0) memory = allocate(at, {band.local_bytes}, DType::boolean, cpu);
-    calls.reserve(band.count);  // what points into them stays valid
     for (size_t i = band.first; i < band.first + band.count; ++i) bind(s, index, s.calls[i]);
   }
 
@@ -47,10 +47,18 @@ struct BandReplay::Worker {
     Bound& b = calls.emplace_back(c, point);
     const auto divided = [&](Shape& shape) { extents.push_back({&shape[0], shape[0] / rows}); };
     if (b.shape.rank > 0) divided(b.shape);
-    for (size_t k = 0; k < b.in.size(); ++k)
-      if (!reads_whole(c, k)) divided(b.in[k].shape);
-    for (View& v : b.out) divided(v.shape);
-    if (c.entry == Entry::random) draws.push_back({&b.offset, c.offset, static_cast<uint64_t>(numel(c.out[0].shape) / rows)});
+    size_t read = 0;
+    const auto divide = [&](auto& field) {
+      using Field = std::decay_t<decltype(field)>;
+      if constexpr (std::is_same_v<Field, calls::In>) {
+        if (!reads_whole(c, read++)) divided(field.shape);
+      } else if constexpr (std::is_same_v<Field, calls::Out>) {
+        divided(field.shape);
+      }
+    };
+    std::visit([&](auto& what) { what.fields([&](auto&... field) { (divide(field), ...); }); }, b.what);
+    if (auto* draw = std::get_if<calls::Draw>(&b.what))
+      draws.push_back({&draw->offset, draw->offset, static_cast<uint64_t>(numel(c.out[0].shape) / rows)});
   }
 };
 

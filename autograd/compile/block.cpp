@@ -12,8 +12,8 @@ namespace {
 constexpr int64_t enough_blocks = 8;
 
 double flops_of(const Call& c) {
-  if (c.entry == Entry::matmul) return 2.0 * static_cast<double>(numel(c.out[0].shape)) * static_cast<double>(c.in[0].shape.back(0));
-  const Place& p = c.in.empty() || c.entry != Entry::reduce ? c.out[0] : c.in[0];
+  if (is<calls::Matmul>(c)) return 2.0 * static_cast<double>(numel(c.out[0].shape)) * static_cast<double>(c.in[0].shape.back(0));
+  const Place& p = c.in.empty() || !(is<calls::Reduce>(c) || is<calls::ReduceProgram>(c)) ? c.out[0] : c.in[0];
   return 10.0 * static_cast<double>(numel(p.shape)) * static_cast<double>(std::max<size_t>(1, c.code.size()));
 }
 
@@ -73,7 +73,7 @@ class Growing {
         places_[b].push_back(c.in[k]);
     }
     for (const Place& p : c.out) places_[static_cast<size_t>(p.buffer)].push_back(p);
-    if (c.entry == Entry::matmul && c.out[0].shape.rank == 2) {
+    if (is<calls::Matmul>(c) && c.out[0].shape.rank == 2) {
       // Each block packs the right factor anew: enough rows make up for it.
       const int64_t enough = numel(c.in[1].shape) >= 512 * 512 ? 256 : 128;
       least_step_.emplace_back(c.out[0].shape[0], enough);
@@ -177,7 +177,7 @@ Sequence block(Sequence s, const BlockLimits& limits) {
     begin = end;
   }
   give_local_buffers(out);
-  const auto held = [](const Sequence& planned) { return static_cast<double>(planned.arena_bytes[Device::cpu_kind]); };
+  const auto held = [](const Sequence& planned) { return static_cast<double>(arena_bytes(planned)); };
   const bool saving = std::any_of(s.calls.begin(), s.calls.end(), [](const Call& c) { return c.region != 0; });
   return held(plan(out)) <= (saving ? 1 : limits.most_growth) * held(plan(s)) ? out : s;
 }

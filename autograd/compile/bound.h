@@ -7,17 +7,20 @@
 namespace scoregrad::compiled {
 
 struct Bound {
-  const Call* call;
-  Shape shape = {};     // what an elementwise call or a program's reduction iterates over
-  uint64_t offset = 0;  // random: elements drawn before
-  Program program = {};
+  AnyCall what;
+  const Backend* backend;
+  Where at;
+  Shape shape = {};  // what a program runs over
   std::vector<Access> in_access = {}, out_access = {};
-  std::vector<View> in = {}, out = {};
 
-  /// Each operand's address is left to `point(address, place)`. The call must outlive what is bound to it.
+  /// Each operand's address is left to `point(address, place)`, what the call reads first. The call must outlive what is bound to it.
   Bound(const Call& c, const std::function<void(void*&, const Place&)>& point);
+  Bound(const Bound&) = delete;  // addresses point into it
+  Bound& operator=(const Bound&) = delete;
   /// Makes the call.
-  void operator()() const;
+  void operator()() const {
+    std::visit([this](const auto& c) { backend->call(at, c); }, what);
+  }
 };
 
 }  // namespace scoregrad::compiled

@@ -5,15 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string_view>
 
 namespace scoregrad::compiled {
 
-const char* name_of(Entry e) {
-  static constexpr const char* names[] = {"elementwise", "copy",        "fill",         "reduce",           "cumsum",    "sort",
-                                          "gather",      "scatter_add", "index_select", "index_add",        "matmul",    "random",
-                                          "fold",        "cholesky",    "solve",        "triangular_solve", "logabsdet", "symeig",
-                                          "convolution", "constant"};
-  return names[static_cast<size_t>(e)];
+const char* name_of(const Call& c) {
+  return std::visit([](const auto& what) { return what.name; }, c.what);
 }
 
 bool is_whole(const Place& p, const Buffer& b) {
@@ -24,6 +21,12 @@ int band_of(const Sequence& s, size_t i) {
   for (size_t k = 0; k < s.bands.size(); ++k)
     if (i >= s.bands[k].first && i < s.bands[k].first + s.bands[k].count) return static_cast<int>(k);
   return -1;
+}
+
+int64_t arena_bytes(const Sequence& s) {
+  int64_t bytes = 0;
+  for (const Arena& a : s.arenas) bytes += a.bytes;
+  return bytes;
 }
 
 std::vector<char> values(const Sequence& s) {
@@ -45,14 +48,87 @@ std::vector<char> values(const Sequence& s) {
 
 namespace {
 
+template <class T>
+void append(std::string& bytes, const T& value) {
+  static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>);  // no padding, whose bytes are nobody's
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+void append(std::string& bytes, const Dims& d) {
+  append(bytes, d.rank);
+  for (int64_t v : d) append(bytes, v);
+}
+void append(std::string& bytes, const Immediate& v) { append(bytes, v.f), append(bytes, v.i); }
+void append(std::string& bytes, const Convolution& g) {
+  for (const auto& pair : {g.stride, g.before, g.dilation}) append(bytes, pair[0]), append(bytes, pair[1]);
+  append(bytes, g.groups);
+}
+// An address says only that the words are an operand.
+void append(std::string& bytes, const KeyWords& k) {
+  append(bytes, k.address != nullptr);
+  if (!k.address)
+    for (uint32_t w : k.words) append(bytes, w);
+}
+template <class T>
+constexpr bool is_operand =
+    std::is_same_v<T, calls::In> || std::is_same_v<T, calls::Out> || std::is_same_v<T, calls::InOut> || std::is_same_v<T, calls::Inputs> ||
+    std::is_same_v<T, calls::Outputs> || std::is_same_v<T, calls::ToHost> || std::is_same_v<T, calls::Over>;
+
+// The k-th of the names in a list "a, b, c".
+std::string name_in(std::string_view list, size_t k) {
+  while (k-- > 0) list.remove_prefix(list.find(',') + 2);
+  return std::string(list.substr(0, list.find(',')));
+}
+
+}  // namespace
+
+std::vector<Attribute> attributes(const Call& c) {
+  std::vector<Attribute> all;
+  std::visit(
+      [&](const auto& what) {
+        size_t k = 0;
+        const auto add = [&](const auto& field) {
+          using Field = std::decay_t<decltype(field)>;
+          const size_t place = k++;
+          if constexpr (is_operand<Field>) return;
+          std::string value;
+          if constexpr (std::is_same_v<Field, Program>) {
+            append(value, c.dtype);
+            for (const Immediate& v : c.immediates) append(value, v);
+            for (const Instr& i : c.code) {
+              append(value, i.op);
+              for (uint16_t r : {i.out, i.a, i.b, i.c}) append(value, r);
+            }
+            for (uint16_t r : c.results) append(value, r);
+          } else if constexpr (std::is_same_v<Field, calls::FromHost>) {
+            value.assign(c.bytes.begin(), c.bytes.end());
+          } else if constexpr (!is_operand<Field>) {
+            append(value, field);
+          }
+          all.push_back({name_in(what.field_names, place), std::move(value)});
+        };
+        what.fields([&](const auto&... field) { (add(field), ...); });
+      },
+      c.what);
+  return all;
+}
+
+namespace {
+
 std::string text(const Immediate& v) {
   return fmt::format("{}", v.f == static_cast<double>(v.i) || v.f != 0 ? v.f : static_cast<double>(v.i));
 }
 
+// The numbers of the host that a call holds: its program's, or what it fills with.
+std::vector<Immediate> numbers(const Call& c) {
+  std::vector<Immediate> all = c.immediates;
+  if (is<calls::Fill>(c)) all.push_back(as<calls::Fill>(c).value);
+  return all;
+}
+
 // The first instruction's name says what an elementwise call of the user's does.
 std::string title(const Call& c) {
-  if (c.code.empty()) return name_of(c.entry);
-  std::string names = c.entry == Entry::elementwise ? "" : name_of(c.entry);
+  if (c.code.empty()) return name_of(c);
+  std::string names = is<calls::Elementwise>(c) ? "" : name_of(c);
   for (const Instr& i : c.code) names += fmt::format("{}{}", names.empty() ? "" : " ", row(i.op).name);
   return names;
 }
@@ -69,28 +145,24 @@ std::string text(const Place& p) {
   return s;
 }
 
-template <class T>
-bool same_bytes(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
-}
 bool same(const Instr& a, const Instr& b) { return a.op == b.op && a.out == b.out && a.a == b.a && a.b == b.b && a.c == b.c; }
 
 std::string difference(const Call& a, const Call& b) {
-  if (a.entry != b.entry || a.code.size() != b.code.size() || !std::equal(a.code.begin(), a.code.end(), b.code.begin(), same))
+  if (a.what.index() != b.what.index() || !std::equal(a.code.begin(), a.code.end(), b.code.begin(), b.code.end(), same))
     return fmt::format("became {} ({}): another branch was taken", title(b), line(b.at));
-  if (!same_bytes(a.immediates, b.immediates)) {
-    for (size_t i = 0; i < std::min(a.immediates.size(), b.immediates.size()); ++i)
-      if (std::memcmp(&a.immediates[i], &b.immediates[i], sizeof(Immediate)) != 0)
-        return fmt::format("a number of the host changed from {} to {}; keep what changes in a tensor that the step updates",
-                           text(a.immediates[i]), text(b.immediates[i]));
-    return "its numbers differ";
+  const std::vector<Immediate> was = numbers(a), is_now = numbers(b);
+  for (size_t i = 0; i < std::min(was.size(), is_now.size()); ++i)
+    if (std::memcmp(&was[i], &is_now[i], sizeof(Immediate)) != 0)
+      return fmt::format("a number of the host changed from {} to {}; keep what changes in a tensor that the step updates", text(was[i]),
+                         text(is_now[i]));
+  const std::vector<Attribute> before = attributes(a), after = attributes(b);
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (before[i].value == after[i].value) continue;
+    if (before[i].name == "key")
+      return "the key of its random numbers changed on the host; keep the key in a tensor (Key::tensor) that the step folds";
+    if (before[i].name == "host") return "data of the host changed between two steps; pass it as an argument";
+    return fmt::format("its {} changed", before[i].name);
   }
-  if (a.keyed != b.keyed || a.words[0] != b.words[0] || a.words[1] != b.words[1])
-    return "the key of its random numbers changed on the host; keep the key in a tensor (Key::tensor) that the step folds";
-  if (a.bytes != b.bytes) return "data of the host changed between two steps; pass it as an argument";
-  if (a.kind != b.kind || a.axis != b.axis || a.flag != b.flag || a.axes != b.axes || a.offset != b.offset || a.dtype != b.dtype ||
-      std::memcmp(&a.geometry, &b.geometry, sizeof(a.geometry)) != 0 || a.results != b.results)
-    return "its attributes changed";
   if (a.in.size() != b.in.size() || a.out.size() != b.out.size()) return "its number of operands changed";
   for (size_t i = 0; i < a.in.size(); ++i)
     if (!(a.in[i] == b.in[i]))
@@ -133,7 +205,7 @@ std::string show(const Sequence& s) {
     std::string results, operands;
     for (const Place& p : c.out) results += fmt::format("{}{}", results.empty() ? "" : ", ", text(p));
     for (const Place& p : c.in) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(p));
-    for (const Immediate& v : c.immediates) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(v));
+    for (const Immediate& v : numbers(c)) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(v));
     const bool once = i < s.once.size() && s.once[i];
     const int band = band_of(s, i);
     if (band >= 0 && band != last_band) {

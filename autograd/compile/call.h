@@ -1,36 +1,17 @@
 // A recorded step as plain data: the calls to a backend in order, over numbered buffers. Every pass maps one such list to another.
 #pragma once
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "autograd/tensor/tensor.h"
 
-namespace scoregrad::compiled {
+namespace scoregrad {
 
-/// The entries of a backend that compute, and `constant`, which writes bytes that were known when the step was recorded.
-enum class Entry : uint8_t {
-  elementwise,
-  copy,
-  fill,
-  reduce,
-  cumsum,
-  sort,
-  gather,
-  scatter_add,
-  index_select,
-  index_add,
-  matmul,
-  random,
-  fold,
-  cholesky,
-  solve,
-  triangular_solve,
-  logabsdet,
-  symeig,
-  convolution,
-  constant
-};
-const char* name_of(Entry e);
+/// The lists of calls of a compiled step, as recorded and after each pass.
+enum class Pass : uint8_t { recorded, merged, folded, fused, blocked, planned };
+
+namespace compiled {
 
 /// An operand: a strided view of a buffer. An elementwise operand has the call's iteration shape. Buffer -1: no elements.
 struct Place {
@@ -44,27 +25,37 @@ struct Place {
   }
 };
 
+template <class>
+struct AnyOf;
+template <class... C>
+struct AnyOf<calls::List<C...>> {
+  using type = std::variant<C...>;
+};
+/// One of the calls that a backend makes.
+using AnyCall = AnyOf<calls::All>::type;
+
+/// A call whose operands have places instead of addresses, with what it only pointed to.
 struct Call {
-  Entry entry;
-  const Backend* backend;
-  Where at;        // the user's line
-  int region = 0;  // what a checkpoint computes again is a region of its own and merges with nothing outside
-  std::vector<Place> in = {}, out = {};
-  // elementwise, and a reduction that has taken in a program: the program, its registers as in Program
-  DType dtype = DType::float32;
-  std::vector<Immediate> immediates = {};  // fill: the value
+  AnyCall what = {};  // the attributes; its operands are blank
+  const Backend* backend = nullptr;
+  Where at = {};                         // the user's line
+  int region = 0;                        // what a checkpoint computes again is a region of its own and merges with nothing outside
+  std::vector<Place> in = {}, out = {};  // what it reads and what it writes, in the order of its fields
+  DType dtype = DType::float32;          // its program, registers as in Program
+  std::vector<Immediate> immediates = {};
   std::vector<Instr> code = {};
   std::vector<uint16_t> results = {};
-  // the other entries' attributes
-  int kind = 0, axis = 0;
-  bool flag = false;
-  Axes axes = {};
-  uint64_t offset = 0;
-  uint32_t words[2] = {0, 0};  // random, fold; with the key in a tensor this is `in`'s first place and `keyed` is set
-  bool keyed = false;
-  Convolution geometry = {};
-  std::vector<char> bytes = {};  // constant, and other plain attributes
+  std::vector<char> bytes = {};  // what it takes from the host
 };
+template <class C>
+bool is(const Call& c) {
+  return std::holds_alternative<C>(c.what);
+}
+template <class C>
+const C& as(const Call& c) {
+  return std::get<C>(c.what);
+}
+const char* name_of(const Call& c);
 
 struct Buffer {
   enum Kind : uint8_t { temporary, captured, input, output };
@@ -85,6 +76,12 @@ struct Band {
   int64_t local_bytes = 0;      // memory for what is the band's own, for one block
 };
 
+/// The temporaries of one device.
+struct Arena {
+  Device device;
+  int64_t bytes = 0;
+};
+
 /// One step: its buffers, its calls in order and the places it returns.
 struct Sequence {
   std::vector<Buffer> buffers;
@@ -92,7 +89,7 @@ struct Sequence {
   std::vector<Place> results;
   std::vector<Band> bands;            // in the order of their calls
   std::vector<char> once;             // a call whose result is the same in every step runs when the step is compiled
-  int64_t arena_bytes[2] = {0, 0};    // by kind of device
+  std::vector<Arena> arenas;          // one for each device that has temporaries
   std::vector<int64_t> arena_offset;  // by buffer, in its band's memory or its device's arena; -1: in neither
 };
 
@@ -102,13 +99,21 @@ inline bool lasts(const Buffer& b) { return b.kind != Buffer::temporary; }
 bool is_whole(const Place& p, const Buffer& b);
 /// The band that call i belongs to; -1: none.
 int band_of(const Sequence& s, size_t i);
+/// Bytes of all arenas.
+int64_t arena_bytes(const Sequence& s);
 /// Per buffer: whether it is written once, as a whole, by a call that does not read it, and belongs to the step.
 std::vector<char> values(const Sequence& s);
 
+/// The attributes of a call with their names, each value as its bytes: program and host's bytes included, operands not.
+struct Attribute {
+  std::string name, value;
+};
+std::vector<Attribute> attributes(const Call& c);
 /// What differs between two recordings of the same step, naming the call and the user's line; empty if nothing does.
 std::string difference(const Sequence& a, const Sequence& b);
 /// The list, one call a line: results = what it computes(operands), type and shape, the user's line. %3 is a buffer, +8 an offset in
 /// bytes, /[1, 4] strides that are not row-major.
 std::string show(const Sequence& s);
 
-}  // namespace scoregrad::compiled
+}  // namespace compiled
+}  // namespace scoregrad

@@ -71,23 +71,8 @@ struct Compilation {
 // True if a replay cuts a product of matrices into other tiles than an eager call does.
 bool cuts_products(const Sequence& planned) {
   for (size_t i = 0; i < planned.calls.size(); ++i)
-    if (planned.calls[i].entry == compiled::Entry::matmul && compiled::band_of(planned, i) >= 0) return true;
+    if (compiled::is<calls::Matmul>(planned.calls[i]) && compiled::band_of(planned, i) >= 0) return true;
   return false;
-}
-
-Sequence passed(Sequence s, Pass stage) {
-  if (stage == Pass::recorded) return s;
-  s = compiled::drop(compiled::merge(std::move(s)));
-  if (stage == Pass::merged) return s;
-  s = compiled::fold(std::move(s));
-  if (stage == Pass::folded) return s;
-  // Twice, because what one group of calls shares with another shows when both are programs.
-  for (int round = 0; round < 2; ++round) s = compiled::fold(compiled::drop(compiled::fuse(std::move(s))));
-  s = compiled::absorb(compiled::drop(compiled::recompute(std::move(s))));
-  if (stage == Pass::fused) return s;
-  s = compiled::block(std::move(s));
-  if (stage == Pass::blocked) return s;
-  return compiled::plan(std::move(s));
 }
 
 }  // namespace
@@ -164,7 +149,7 @@ Tensors CompiledStep::State::lenient_step(Compilation& p, const Tensors& argumen
   p.since = p.compared = call;
   if (!p.replay) {
     try {
-      p.replay = std::make_unique<compiled::Replay>(passed(r.sequence, Pass::planned), options.launch, at);
+      p.replay = std::make_unique<compiled::Replay>(compiled::passed(r.sequence, Pass::planned), options.launch, at);
     } catch (const Error& e) {
       stay_eager(p.eager, e.what(), at);
       return std::move(r.results);
@@ -215,7 +200,7 @@ Tensors CompiledStep::operator()(const Tensors& arguments, Where at) {
     p.first.reset();
     throw Error(at, "compile: two recordings of the step differ at " + d);
   }
-  if (!p.replay) p.replay = std::make_unique<compiled::Replay>(passed(*p.first, Pass::planned), state_->options.launch, at);
+  if (!p.replay) p.replay = std::make_unique<compiled::Replay>(compiled::passed(*p.first, Pass::planned), state_->options.launch, at);
   return r.results;
 }
 
@@ -240,7 +225,7 @@ std::string CompiledStep::mode(const Tensors& arguments) const {
 std::string CompiledStep::show(Pass stage, Where at) const {
   if (state_->compilations.empty() || !state_->compilations[0]->first)
     throw Error(at, "show: the step has not been recorded yet; its second call records it");
-  return compiled::show(passed(*state_->compilations[0]->first, stage));
+  return compiled::show(compiled::passed(*state_->compilations[0]->first, stage));
 }
 
 void CompiledStep::audit_next() { state_->audit = state_->options.lenient; }
@@ -261,7 +246,7 @@ const std::string& CompiledStep::refusal() const { return state_->refusal; }
 int64_t CompiledStep::held_bytes() const {
   int64_t bytes = 0;
   for (const auto& p : state_->compilations)
-    if (p->replay) bytes += p->replay->sequence().arena_bytes[0] + p->replay->sequence().arena_bytes[1] + p->replay->launch().bytes();
+    if (p->replay) bytes += compiled::arena_bytes(p->replay->sequence()) + p->replay->launch().bytes();
   return bytes;
 }
 

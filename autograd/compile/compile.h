@@ -30,9 +30,6 @@ CompileOptions for_loop(int64_t steps, bool wanted = true);
 void set_compile_by_default(bool on);
 bool compile_by_default();
 
-/// The lists of calls of a compiled step, as recorded and after each pass.
-enum class Pass : uint8_t { recorded, merged, folded, fused, blocked, planned };
-
 /// A step from tensors to tensors that may read and write tensors it has captured. The first call on arguments of one layout is eager, the
 /// next two are recorded and compared, all others replay the record; all of them do the step's work once. Throws Error where the two
 /// records differ (a number of the host that changed, another branch), where the step reads a value on the host, or leaves a new tensor

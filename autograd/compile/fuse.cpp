@@ -139,7 +139,7 @@ Sequence fuse(Sequence recorded) {
       if (!value[b] || lasts(s.buffers[b])) return true;
       return std::any_of(readers[b].begin(), readers[b].end(), [&](int r) { return r != static_cast<int>(g); });
     };
-    if (!group.open || (group.members.size() == 1 && first.entry == Entry::copy)) {
+    if (!group.open || (group.members.size() == 1 && is<calls::Copy>(first))) {
       fused.calls.push_back(first);
     } else {
       ProgramBuilder program(filled);
@@ -147,7 +147,7 @@ Sequence fuse(Sequence recorded) {
       Call c = program.finish(first, group.dtype, needed);
       if (c.out.empty()) continue;
       if (c.code.empty() && c.out.size() == 1 && c.in.size() == 1) {  // nothing is left but a copy
-        c.entry = Entry::copy;
+        c.what = calls::Copy{};
         c.results.clear();
       }
       fused.calls.push_back(std::move(c));

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "autograd/compile/passes.h"
+
 namespace scoregrad::compiled {
 namespace {
 
@@ -40,11 +42,13 @@ void Launch::decide(const Sequence& s, OneLaunch use) {
     ++calls;
     const Backend* b = s.calls[i].backend;
     if (!b->begin_graph)
-      obstacle_ = fmt::format("{} runs on the {}", name_of(s.calls[i].entry), b->name);
+      obstacle_ = fmt::format("{} runs on the {}", name_of(s.calls[i]), b->name);
     else
       backend_ = b;
+    for (const Place& p : s.calls[i].out)
+      if (p.buffer >= 0) device_ = s.buffers[static_cast<size_t>(p.buffer)].device;
   }
-  if (use == OneLaunch::never) obstacle_ = "it is switched off";
+  if (use == OneLaunch::never || left_out("launch")) obstacle_ = "it is switched off";
   if (calls == 0) obstacle_ = "there are no calls";
   if (!obstacle_.empty()) return;
 
@@ -60,7 +64,7 @@ void Launch::decide(const Sequence& s, OneLaunch use) {
     obstacle_ = fmt::format("{} calls do not pay for {} copies of {} bytes", calls, copies, bytes);
     return;
   }
-  if (bytes > 0) own_ = allocate(at_, {bytes}, DType::boolean, cuda);
+  if (bytes > 0) own_ = allocate(at_, {bytes}, DType::boolean, device_);
 }
 
 Launch::~Launch() { forget(); }
@@ -102,7 +106,7 @@ char* Launch::first_byte(size_t buffer) const {
 void Launch::copy(const Moved& m, const Storage& there, bool in) const {
   const auto bytes = [&](char* data) { return View{data, DType::boolean, {m.bytes}, {1}}; };
   const View here = bytes(own_.bytes() + m.at), outside = bytes(static_cast<char*>(there.data) + m.begin);
-  backend_->copy(in ? here : outside, in ? outside : here);
+  backend_->call(at_, calls::Copy{in ? here : outside, in ? outside : here});
 }
 
 void Launch::run(const std::vector<Ref<Storage>>& memory, const std::function<void()>& make) {

@@ -53,6 +53,7 @@ class Launch {
   Where at_;  // the step's first line
   std::string obstacle_;
   const Backend* backend_ = nullptr;
+  Device device_;
   std::vector<Moved> moved_;
   Tensor own_;
   CallGraph* graph_ = nullptr;

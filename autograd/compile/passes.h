@@ -29,4 +29,9 @@ Sequence block(Sequence s, const BlockLimits& limits = {});
 /// Gives every temporary its place in one arena: two whose lives do not overlap may share it.
 Sequence plan(Sequence s);
 
+/// The list after a stage; each pass is verified where verification() says so.
+Sequence passed(const Sequence& recorded, Pass stage);
+/// True if the environment leaves a pass out:  SCOREGRAD_WITHOUT=recompute,block.
+bool left_out(const char* pass);
+
 }  // namespace scoregrad::compiled

@@ -13,7 +13,7 @@ struct Life {
 };
 
 // The free places of an arena, in order of their offset; neighbours are joined.
-class Arena {
+class Holes {
  public:
   int64_t take(int64_t bytes) {
     size_t best = free_.size();
@@ -65,12 +65,20 @@ Sequence plan(Sequence s) {
   const auto count = static_cast<int>(s.calls.size());
   std::vector<Life> life(s.buffers.size());
   std::vector<int64_t> bytes(s.buffers.size());
-  std::vector<size_t> home(s.buffers.size());  // arenas: the devices', then the bands'
+  s.arenas.clear();
+  const auto arena_of = [&](Device device) {
+    const auto found = std::find_if(s.arenas.begin(), s.arenas.end(), [&](const auto& a) { return a.device == device; });
+    if (found == s.arenas.end()) s.arenas.push_back({device});
+    return static_cast<size_t>(found - s.arenas.begin());
+  };
+  for (const Buffer& b : s.buffers)
+    if (!lasts(b) && b.band < 0) arena_of(b.device);
+  std::vector<size_t> home(s.buffers.size());  // holes: the devices', then the bands'
   for (size_t b = 0; b < bytes.size(); ++b) {
     const Buffer& buffer = s.buffers[b];
     const Band* band = buffer.band < 0 ? nullptr : &s.bands[static_cast<size_t>(buffer.band)];
     bytes[b] = rounded(band ? buffer.bytes / static_cast<size_t>(band->rows) * static_cast<size_t>(band->step) : buffer.bytes);
-    home[b] = band ? 2 + static_cast<size_t>(buffer.band) : static_cast<size_t>(buffer.device.kind);
+    home[b] = band ? s.arenas.size() + static_cast<size_t>(buffer.band) : lasts(buffer) ? 0 : arena_of(buffer.device);
   }
   for (int i = 0; i < count; ++i) {
     const Call& c = s.calls[static_cast<size_t>(i)];
@@ -97,20 +105,20 @@ Sequence plan(Sequence s) {
     begins[static_cast<size_t>(life[b].first)].push_back(static_cast<int>(b));
     ends[static_cast<size_t>(life[b].last)].push_back(static_cast<int>(b));
   }
-  std::vector<Arena> arenas(2 + s.bands.size());
+  std::vector<Holes> holes(s.arenas.size() + s.bands.size());
   s.arena_offset.assign(s.buffers.size(), -1);
   for (int i = 0; i < count; ++i) {
     for (int at : begins[static_cast<size_t>(i)]) {
       const auto b = static_cast<size_t>(at);
-      s.arena_offset[b] = arenas[home[b]].take(bytes[b]);
+      s.arena_offset[b] = holes[home[b]].take(bytes[b]);
     }
     for (int at : ends[static_cast<size_t>(i)]) {
       const auto b = static_cast<size_t>(at);
-      arenas[home[b]].give(s.arena_offset[b], bytes[b]);
+      holes[home[b]].give(s.arena_offset[b], bytes[b]);
     }
   }
-  for (size_t k = 0; k < 2; ++k) s.arena_bytes[k] = arenas[k].size();
-  for (size_t k = 0; k < s.bands.size(); ++k) s.bands[k].local_bytes = arenas[2 + k].size();
+  for (size_t k = 0; k < s.arenas.size(); ++k) s.arenas[k].bytes = holes[k].size();
+  for (size_t k = 0; k < s.bands.size(); ++k) s.bands[k].local_bytes = holes[s.arenas.size() + k].size();
   return s;
 }
 

@@ -16,15 +16,15 @@ Place squeezed(const Place& p) {
 }
 
 bool is_elementwise(const Call& c) {
-  return c.entry == Entry::elementwise || (c.entry == Entry::copy && c.in[0].dtype == c.out[0].dtype && c.in[0].buffer >= 0);
+  return is<calls::Elementwise>(c) || (is<calls::Copy>(c) && c.in[0].dtype == c.out[0].dtype && c.in[0].buffer >= 0);
 }
-DType arithmetic(const Call& c) { return c.entry == Entry::copy ? c.in[0].dtype : c.dtype; }
+DType arithmetic(const Call& c) { return is<calls::Copy>(c) ? c.in[0].dtype : c.dtype; }
 
 std::vector<const Call*> fills(const Sequence& s) {
   const std::vector<char> value = values(s);
   std::vector<const Call*> filled(s.buffers.size());
   for (const Call& c : s.calls)
-    if (c.entry == Entry::fill && c.out[0].buffer >= 0 && value[static_cast<size_t>(c.out[0].buffer)])
+    if (is<calls::Fill>(c) && c.out[0].buffer >= 0 && value[static_cast<size_t>(c.out[0].buffer)])
       filled[static_cast<size_t>(c.out[0].buffer)] = &c;
   return filled;
 }
@@ -32,7 +32,7 @@ std::vector<const Call*> fills(const Sequence& s) {
 void ProgramBuilder::add(const Call& c) {
   std::vector<int> local;  // the call's registers as ours
   for (const Place& p : c.in) local.push_back(load(squeezed(p)));
-  if (c.entry == Entry::copy) {
+  if (is<calls::Copy>(c)) {
     store(squeezed(c.out[0]), local[0]);
     return;
   }
@@ -45,7 +45,7 @@ void ProgramBuilder::add(const Call& c) {
 }
 
 Call ProgramBuilder::finish(const Call& model, DType dtype, const std::function<bool(const Place&)>& needed) {
-  Call c{.entry = Entry::elementwise, .backend = model.backend, .at = model.at};
+  Call c{.what = calls::Elementwise{}, .backend = model.backend, .at = model.at};
   c.dtype = dtype;
   Stores stores;
   for (const auto& [p, r] : stores_)
@@ -73,7 +73,7 @@ int ProgramBuilder::load(const Place& p) {
   for (size_t k = stores_.size(); k-- > 0;)
     if (stores_[k].first == p) return stores_[k].second;
   if (p.buffer >= 0 && filled_[static_cast<size_t>(p.buffer)] && p.dtype != DType::boolean)
-    return immediate(filled_[static_cast<size_t>(p.buffer)]->immediates[0]);
+    return immediate(as<calls::Fill>(*filled_[static_cast<size_t>(p.buffer)]).value);
   for (size_t k = 0; k < loads_.size(); ++k)
     if (loads_[k] == p) return static_cast<int>(k);
   loads_.push_back(p);

@@ -25,7 +25,7 @@ bool is_cheap(Op op) {
   }
 }
 
-bool is_program(const Sequence& s, size_t i) { return s.calls[i].entry == Entry::elementwise && !s.once[i]; }
+bool is_program(const Sequence& s, size_t i) { return is<calls::Elementwise>(s.calls[i]) && !s.once[i]; }
 
 size_t streams(const Call& c) {  // what is read in full; what repeats stays in cache
   return static_cast<size_t>(std::count_if(c.in.begin(), c.in.end(), [](const Place& p) {

@@ -5,13 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <type_traits>
 
 #include "autograd/backend/caller.h"
 
 namespace scoregrad::compiled {
 namespace {
-
-const Backend& real(Device::Kind kind) { return kind == Device::cpu_kind ? cpu_backend() : backend(cuda); }
 
 // The bytes that a strided view spans, from its lowest element to its highest.
 struct Span {
@@ -28,8 +27,14 @@ Span span_of(const View& v) {
 // All bytes of one storage into another, below any recorder.
 void copy_bytes(const Storage& to, const Storage& from) {
   const auto n = static_cast<int64_t>(from.bytes);
-  real(from.device.kind).copy({to.data, DType::boolean, {n}, {1}}, {from.data, DType::boolean, {n}, {1}});
+  from.backend->call({}, calls::Copy{{to.data, DType::boolean, {n}, {1}}, {from.data, DType::boolean, {n}, {1}}});
 }
+
+// A device's table while recording: each entry notes its call, then makes it. There is no other way to fill it.
+struct Noting : Backend {
+  const Backend& real;
+  explicit Noting(const Backend& b);  // memory and its statistics as ever
+};
 
 class Notes final : public Recorder {
  public:
@@ -56,33 +61,64 @@ class Notes final : public Recorder {
     add_buffer({.kind = Buffer::captured, .bytes = s.bytes, .device = s.device, .storage = Ref<Storage>(&s)}, &s);
   }
 
-  Call call(Entry entry, Device::Kind kind) const {
-    Call c{.entry = entry, .backend = &real(kind), .at = caller_line ? caller_line : line_};
-    c.region = RecomputationScope::region;
-    return c;
+  template <class C>
+  void note(const Backend& real, Where at, const C& c) {
+    bool writes = false, empty = true;
+    calls::for_each_operand(c, [&](const View& v, calls::Direction d) {
+      if (d == calls::Direction::in) return;
+      writes = true;
+      empty = empty && numel(v.shape) == 0;
+    });
+    if (writes && empty) return;
+    Call noted{.what = c, .backend = &real, .at = caller_line ? caller_line : at ? at : line_, .region = RecomputationScope::region};
+    calls::for_each_operand(c, [&](const View& v, calls::Direction d) {
+      if (d != calls::Direction::out) noted.in.push_back(place(v, true, real));
+    });
+    calls::for_each_operand(c, [&](const View& v, calls::Direction d) {
+      if (d == calls::Direction::in) return;
+      noted.out.push_back(place(v, false, real));
+      if (noted.out.back().buffer >= 0) about_to_write(noted.out.back().buffer);
+    });
+    std::visit([&](auto& what) { what.fields([&](auto&... field) { (keep(noted, field), ...); }); }, noted.what);
+    sequence_.calls.push_back(std::move(noted));
   }
-  void read(Call& c, const View& v) { c.in.push_back(place(v, true, c)); }
-  void write(Call& c, const View& v) {
-    c.out.push_back(place(v, false, c));
-    if (c.out.back().buffer >= 0) about_to_write(c.out.back().buffer);
-  }
-  void key(Call& c, KeyWords k) {
-    c.keyed = k.address != nullptr;
-    if (c.keyed)
-      read(c, {const_cast<int64_t*>(k.address), DType::int64, {2}, {1}});
-    else
-      std::copy(k.words, k.words + 2, c.words);
-  }
-  void note(Call&& c) { sequence_.calls.push_back(std::move(c)); }
   // Bytes from the host: part of the step.
-  void constant(const Backend& backend, int buffer, int64_t offset, const char* bytes, size_t count) {
-    Call c{.entry = Entry::constant, .backend = &backend, .at = line_};
-    const auto n = static_cast<int64_t>(count);
-    c.out.push_back({buffer, offset, DType::boolean, {n}, {1}});
+  void constant(int buffer, const char* bytes, size_t count) {
+    Call c{.what = calls::Upload{}, .backend = &cpu_backend(), .at = line_};
+    c.out.push_back({buffer, 0, DType::boolean, {static_cast<int64_t>(count)}, {1}});
     c.bytes.assign(bytes, bytes + count);
-    note(std::move(c));
+    sequence_.calls.push_back(std::move(c));
     about_to_write(buffer);
   }
+
+  // What a field points to becomes the record's, and an operand's address goes.
+  template <calls::Direction d>
+  static void keep(Call&, calls::Directed<d>& v) {
+    v = {};
+  }
+  static void keep(Call&, calls::Inputs& i) { i = {}; }
+  static void keep(Call&, calls::Outputs& o) { o = {}; }
+  static void keep(Call&, calls::Over& shape) { shape = {}; }
+  static void keep(Call& c, Program& p) {
+    c.dtype = p.dtype;
+    c.immediates.assign(p.immediates, p.immediates + p.immediate_count);
+    c.code.assign(p.code, p.code + p.length);
+    c.results.assign(p.results, p.results + p.outputs);
+    p = {};
+  }
+  static void keep(Call& c, calls::FromHost& h) {
+    const char* bytes = static_cast<const char*>(h.data);
+    c.bytes.assign(bytes, bytes + h.bytes);
+    h = {};
+  }
+  void keep(Call& c, calls::ToHost& h) {
+    h = {};
+    refuse(c.at,
+           "a value was read on the host (item, to_vector, printing, saving) inside a compiled step, where the next step would not see it "
+           "change; return the tensor and read it outside");
+  }
+  template <class Attribute>
+  static void keep(Call&, Attribute&) {}
 
   Place find(const void* data, DType dtype, const Shape& shape, const Strides& strides) const {
     const auto* address = static_cast<const char*>(data);
@@ -92,7 +128,6 @@ class Notes final : public Recorder {
     if (address >= base + l.bytes) return {-1, 0, dtype, shape, strides};
     return {l.buffer, address - base, dtype, shape, strides};
   }
-  Where line() const { return line_; }
   // What a replay could not do.
   void refuse(Where at, const std::string& why) {
     const Error e(at, "compile: " + why);
@@ -127,7 +162,7 @@ class Notes final : public Recorder {
     }
     written_[b] = 1;
   }
-  Place place(const View& v, bool reading, const Call& c) {
+  Place place(const View& v, bool reading, const Backend& on) {
     if (numel(v.shape) == 0) return {-1, 0, v.dtype, v.shape, v.strides};
     Place p = find(v.data, v.dtype, v.shape, v.strides);
     if (p.buffer < 0) {  // the host's own memory, read by a kernel of the CPU
@@ -135,15 +170,16 @@ class Notes final : public Recorder {
       p.buffer = static_cast<int>(sequence_.buffers.size());
       p.offset = static_cast<const char*>(v.data) - s.begin;
       add_buffer({.bytes = s.bytes, .at = line_});
-      constant(cpu_backend(), p.buffer, 0, s.begin, s.bytes);
+      constant(p.buffer, s.begin, s.bytes);
     } else if (reading && sequence_.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::temporary &&
-               !written_[static_cast<size_t>(p.buffer)] && c.backend == &cpu_backend()) {  // filled by the host without a call
+               !written_[static_cast<size_t>(p.buffer)] && &on == &cpu_backend()) {  // filled by the host without a call
       const size_t bytes = sequence_.buffers[static_cast<size_t>(p.buffer)].bytes;
-      constant(cpu_backend(), p.buffer, 0, static_cast<const char*>(v.data) - p.offset, bytes);
+      constant(p.buffer, static_cast<const char*>(v.data) - p.offset, bytes);
     }
     return p;
   }
 
+  std::map<const Backend*, Noting> tables_;
   std::map<char*, Live> live_;
   Sequence sequence_;
   std::vector<char> written_;        // by buffer
@@ -154,162 +190,24 @@ class Notes final : public Recorder {
   std::string refusal_;
 };
 
-Notes& notes() { return static_cast<Notes&>(*recorder); }
-
-// The table of a device while recording: every entry notes its call, then makes it.
-template <Device::Kind K>
-struct Noting {
-  static Call start(Entry e) { return notes().call(e, K); }
-  static View as_view(const Access& a, const Shape& shape) { return {a.data, a.dtype, shape, a.strides}; }
-
-  static void elementwise(const Program& p, const Shape& shape, const Access* in, const Access* out) {
-    if (numel(shape) > 0) {
-      Call c = start(Entry::elementwise);
-      c.dtype = p.dtype;
-      c.immediates.assign(p.immediates, p.immediates + p.immediate_count);
-      c.code.assign(p.code, p.code + p.length);
-      c.results.assign(p.results, p.results + p.outputs);
-      for (int i = 0; i < p.inputs; ++i) notes().read(c, as_view(in[i], shape));
-      for (int i = 0; i < p.outputs; ++i) notes().write(c, as_view(out[i], shape));
-      notes().note(std::move(c));
-    }
-    real(K).elementwise(p, shape, in, out);
-  }
-  // An entry with plain operands: set(call) states its attributes.
-  template <class Set, class Run>
-  static void structural(Entry e, std::initializer_list<const View*> out, std::initializer_list<const View*> in, Set set, Run run) {
-    bool empty = true;
-    for (const View* v : out) empty = empty && numel(v->shape) == 0;
-    if (!empty) {
-      Call c = start(e);
-      set(c);
-      for (const View* v : in) notes().read(c, *v);
-      for (const View* v : out) notes().write(c, *v);
-      notes().note(std::move(c));
-    }
-    run(real(K));
-  }
-  static void copy(const View& out, const View& in) {
-    structural(
-        Entry::copy, {&out}, {&in}, [](Call&) {}, [&](const Backend& b) { b.copy(out, in); });
-  }
-  static void fill(const View& out, Immediate value) {
-    structural(
-        Entry::fill, {&out}, {}, [&](Call& c) { c.immediates = {value}; }, [&](const Backend& b) { b.fill(out, value); });
-  }
-  static void reduce(Reduction kind, const View& out, const View& in, const Axes& axes) {
-    const auto set = [&](Call& c) { c.kind = static_cast<int>(kind), c.axes = axes; };
-    structural(Entry::reduce, {&out}, {&in}, set, [&](const Backend& b) { b.reduce(kind, out, in, axes); });
-  }
-  static void cumsum(const View& out, const View& in, int axis) {
-    structural(
-        Entry::cumsum, {&out}, {&in}, [&](Call& c) { c.axis = axis; }, [&](const Backend& b) { b.cumsum(out, in, axis); });
-  }
-  static void sort(const View& values, const View& order, const View& in, int axis, bool descending) {
-    const auto set = [&](Call& c) { c.axis = axis, c.flag = descending; };
-    structural(Entry::sort, {&values, &order}, {&in}, set, [&](const Backend& b) { b.sort(values, order, in, axis, descending); });
-  }
-  static void gather(Where at, const View& out, const View& in, const View& index, int axis) {
-    const auto set = [&](Call& c) { c.axis = axis, c.at = at; };
-    structural(Entry::gather, {&out}, {&in, &index}, set, [&](const Backend& b) { b.gather(at, out, in, index, axis); });
-  }
-  static void index_select(Where at, const View& out, const View& in, const View& index, int axis) {
-    const auto set = [&](Call& c) { c.axis = axis, c.at = at; };
-    structural(Entry::index_select, {&out}, {&in, &index}, set, [&](const Backend& b) { b.index_select(at, out, in, index, axis); });
-  }
-  // These add to what `out` holds, so they read it too.
-  static void scatter_add(Where at, const View& out, const View& index, const View& in, int axis) {
-    const auto set = [&](Call& c) { c.axis = axis, c.at = at; };
-    structural(Entry::scatter_add, {&out}, {&index, &in, &out}, set, [&](const Backend& b) { b.scatter_add(at, out, index, in, axis); });
-  }
-  static void index_add(Where at, const View& out, const View& index, const View& in, int axis) {
-    const auto set = [&](Call& c) { c.axis = axis, c.at = at; };
-    structural(Entry::index_add, {&out}, {&index, &in, &out}, set, [&](const Backend& b) { b.index_add(at, out, index, in, axis); });
-  }
-  static void matmul(const View& out, const View& a, const View& b) {
-    structural(
-        Entry::matmul, {&out}, {&a, &b}, [](Call&) {}, [&](const Backend& x) { x.matmul(out, a, b); });
-  }
-  static void random(Random kind, const View& out, KeyWords key, uint64_t offset) {
-    const auto set = [&](Call& c) { c.kind = static_cast<int>(kind), c.offset = offset, notes().key(c, key); };
-    structural(Entry::random, {&out}, {}, set, [&](const Backend& b) { b.random(kind, out, key, offset); });
-  }
-  static void fold(const View& out, KeyWords key, const View& data) {
-    structural(
-        Entry::fold, {&out}, {&data}, [&](Call& c) { notes().key(c, key); }, [&](const Backend& b) { b.fold(out, key, data); });
-  }
-  static void cholesky(Where at, const View& out, const View& in) {
-    structural(
-        Entry::cholesky, {&out}, {&in}, [&](Call& c) { c.at = at; }, [&](const Backend& b) { b.cholesky(at, out, in); });
-  }
-  static void solve(Where at, const View& out, const View& a, const View& b) {
-    structural(
-        Entry::solve, {&out}, {&a, &b}, [&](Call& c) { c.at = at; }, [&](const Backend& x) { x.solve(at, out, a, b); });
-  }
-  static void triangular_solve(Where at, const View& out, const View& a, const View& b, Triangle triangle, bool transposed) {
-    const auto set = [&](Call& c) { c.at = at, c.kind = static_cast<int>(triangle), c.flag = transposed; };
-    structural(Entry::triangular_solve, {&out}, {&a, &b}, set,
-               [&](const Backend& x) { x.triangular_solve(at, out, a, b, triangle, transposed); });
-  }
-  static void logabsdet(Where at, const View& logabs, const View& sign, const View& a) {
-    structural(
-        Entry::logabsdet, {&logabs, &sign}, {&a}, [&](Call& c) { c.at = at; }, [&](const Backend& b) { b.logabsdet(at, logabs, sign, a); });
-  }
-  static void symeig(Where at, const View& values, const View& vectors, const View& in) {
-    structural(
-        Entry::symeig, {&values, &vectors}, {&in}, [&](Call& c) { c.at = at; },
-        [&](const Backend& b) { b.symeig(at, values, vectors, in); });
-  }
-  static void convolution(Where at, ConvolutionPart part, const View& out, const View& a, const View& b, const Convolution& geometry) {
-    const auto set = [&](Call& c) { c.at = at, c.kind = static_cast<int>(part), c.geometry = geometry; };
-    structural(Entry::convolution, {&out}, {&a, &b}, set, [&](const Backend& x) { x.convolution(at, part, out, a, b, geometry); });
-  }
-  static void upload(void* device, const void* host, size_t bytes) {
-    const Place p = notes().find(device, DType::boolean, {static_cast<int64_t>(bytes)}, {1});
-    notes().constant(real(K), p.buffer, p.offset, static_cast<const char*>(host), bytes);
-    real(K).upload(device, host, bytes);
-  }
-  static void download(void* host, const void* device, size_t bytes) {
-    notes().refuse(caller_line ? caller_line : notes().line(),
-                   "a value was read on the host (item, to_vector, printing, saving) inside a compiled step, where the next step would not "
-                   "see it change; return the tensor and read it outside");
-    real(K).download(host, device, bytes);
-  }
-
-  static Backend table() {
-    Backend b = real(K);  // memory and its statistics as ever
-    b.upload = upload;
-    b.download = download;
-    b.elementwise = elementwise;
-    b.copy = copy;
-    b.fill = fill;
-    b.reduce = reduce;
-    b.cumsum = cumsum;
-    b.sort = sort;
-    b.gather = gather;
-    b.scatter_add = scatter_add;
-    b.index_select = index_select;
-    b.index_add = index_add;
-    b.matmul = matmul;
-    b.random = random;
-    b.fold = fold;
-    b.cholesky = cholesky;
-    b.solve = solve;
-    b.triangular_solve = triangular_solve;
-    b.logabsdet = logabsdet;
-    b.symeig = symeig;
-    b.convolution = convolution;
-    return b;
-  }
-};
+template <class... C>
+void note_all(Backend& b, calls::List<C...>) {
+  const auto add = [](auto& entry, auto note) {
+    if (entry.run) entry.run = note;
+  };
+  (add(static_cast<Entry<C>&>(b.entries),
+       [](const Backend& self, Where at, const C& c) {
+         const Backend& real = static_cast<const Noting&>(self).real;
+         static_cast<Notes&>(*recorder).note(real, at, c);
+         real.call(at, c);
+       }),
+   ...);
+}
+Noting::Noting(const Backend& b) : Backend(b), real(b) { note_all(*this, calls::All{}); }
 
 const Backend& Notes::table(Device device) {
-  if (device.kind == Device::cpu_kind) {
-    static const Backend b = Noting<Device::cpu_kind>::table();
-    return b;
-  }
-  static const Backend b = Noting<Device::cuda_kind>::table();
-  return b;
+  const Backend& real = backend(device);
+  return tables_.try_emplace(&real, real).first->second;
 }
 
 // True if somebody besides `results` holds the bytes of their i-th.

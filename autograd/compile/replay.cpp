@@ -3,29 +3,22 @@
 #include <algorithm>
 
 namespace scoregrad::compiled {
-namespace {
-
-const Tensor in_arena(const Sequence& s, Device::Kind kind, Where at) {
-  const Device device{kind, 0};
-  const int64_t bytes = s.arena_bytes[kind];
-  return bytes > 0 ? allocate(at, {bytes}, DType::boolean, device) : Tensor();
-}
-
-}  // namespace
-
 Replay::Replay(Sequence planned, OneLaunch use, Where at)
     : sequence_(std::move(planned)), launch_(sequence_, use, at), moving_(sequence_.buffers.size()) {
-  arena_[0] = in_arena(sequence_, Device::cpu_kind, at);
-  arena_[1] = in_arena(sequence_, Device::cuda_kind, at);
+  for (const Arena& a : sequence_.arenas) arenas_.push_back(a.bytes > 0 ? allocate(at, {a.bytes}, DType::boolean, a.device) : Tensor());
+  const auto arena = [&](Device device) {
+    size_t k = 0;
+    while (sequence_.arenas[k].device != device) ++k;
+    return arenas_[k].bytes();
+  };
   base_.resize(sequence_.buffers.size());
   for (size_t b = 0; b < base_.size(); ++b) {
     const Buffer& buffer = sequence_.buffers[b];
     if (buffer.kind == Buffer::captured)
       base_[b] = static_cast<char*>(buffer.storage->data);
     else if (buffer.kind == Buffer::temporary && buffer.band < 0 && sequence_.arena_offset[b] >= 0)
-      base_[b] = arena_[buffer.device.kind].bytes() + sequence_.arena_offset[b];
+      base_[b] = arena(buffer.device) + sequence_.arena_offset[b];
   }
-  bound_.reserve(sequence_.calls.size());
   for (size_t i = 0; i < sequence_.calls.size(); ++i) {
     const int band = band_of(sequence_, i);
     if (sequence_.once[i]) {

@@ -1,5 +1,7 @@
 // Runs a planned list of calls: no graph, no allocation but the results', no reference counting.
 #pragma once
+#include <deque>
+
 #include "autograd/compile/band.h"
 #include "autograd/compile/launch.h"
 
@@ -27,9 +29,9 @@ class Replay {
 
   Sequence sequence_;
   Launch launch_;
-  Tensor arena_[2];
+  Tensors arenas_;
   std::vector<char*> base_;     // by buffer: where it lies, in this step for what moves
-  std::vector<Bound> bound_;    // the calls of each step that belong to no band, in order
+  std::deque<Bound> bound_;     // the calls of each step that belong to no band, in order
   std::vector<size_t> before_;  // how many of them come before each band
   std::vector<BandReplay> bands_;
   std::vector<std::vector<Moving>> moving_;  // by buffer: for arguments and results

@@ -7,21 +7,20 @@
 namespace scoregrad::compiled {
 namespace {
 
-void append(std::string& key, const void* data, size_t bytes) {
-  key.append(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
-  key.append(static_cast<const char*>(data), bytes);
-}
 template <class T>
 void append(std::string& key, const T& value) {
   static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_pointer_v<T>);
   key.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
-void append(std::string& key, const Dims& d) { append(key, d.at, static_cast<size_t>(d.rank) * sizeof(int64_t)); }
+void append(std::string& key, const Dims& d) {
+  append(key, d.rank);
+  for (int64_t v : d) append(key, v);
+}
 
 // All that decides a call's result; `version` counts the writes to each buffer so far.
 std::string identity(const Call& c, const std::vector<int>& version) {
   std::string key;
-  append(key, c.entry);
+  append(key, c.what.index());
   append(key, c.backend);
   append(key, c.region);
   for (const Place& p : c.in) {
@@ -36,22 +35,10 @@ std::string identity(const Call& c, const std::vector<int>& version) {
     append(key, p.dtype);
     append(key, p.shape);
   }
-  append(key, c.dtype);
-  append(key, c.immediates.data(), c.immediates.size() * sizeof(Immediate));
-  for (const Instr& i : c.code) {
-    append(key, i.op);
-    for (uint16_t r : {i.out, i.a, i.b, i.c}) append(key, r);
+  for (const Attribute& a : attributes(c)) {
+    append(key, a.value.size());
+    key += a.value;
   }
-  append(key, c.results.data(), c.results.size() * sizeof(uint16_t));
-  append(key, c.kind);
-  append(key, c.axis);
-  append(key, c.flag);
-  append(key, c.axes);
-  append(key, c.offset);
-  append(key, &c.geometry, sizeof(c.geometry));
-  append(key, c.words, sizeof(c.words));
-  append(key, c.keyed);
-  append(key, c.bytes.data(), c.bytes.size());
   return key;
 }
 

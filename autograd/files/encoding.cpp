@@ -74,7 +74,7 @@ void decode(const Encoding& e, const unsigned char* in, int64_t count, DType dty
 std::vector<char> host_bytes(const Tensor& x) {
   const Tensor dense = packed(x);
   std::vector<char> bytes(static_cast<size_t>(x.numel()) * size_of(x.dtype()));
-  if (!bytes.empty()) dense.backend().download(bytes.data(), dense.bytes(), bytes.size());
+  if (!bytes.empty()) dense.backend().call({}, calls::Download{{bytes.data(), bytes.size()}, calls::bytes_at(dense.bytes(), bytes.size())});
   return bytes;
 }
 

@@ -35,7 +35,7 @@ Shape joined(const Shape& a, const Shape& b, int b_from, Where at) {
 Tensor unit(const Tensor& like_this, int64_t count, int64_t k) {
   const int64_t width = like_this.numel() / count;
   Tensor e = zeros_like(like_this);
-  e.backend().fill(alias(e, {count}, {width}, k).view(), {1, 1});
+  e.backend().call({}, calls::Fill{alias(e, {count}, {width}, k).view(), {1, 1}});
   return e;
 }
 

@@ -14,7 +14,7 @@ namespace {
 Tensor owned(const Tensor& g) {
   if (g.sole_owner() && g.is_contiguous()) return g;
   Tensor copy = allocate({}, g.shape(), g.dtype(), g.device());
-  copy.backend().copy(copy.view(), g.view());
+  copy.backend().call({}, calls::Copy{copy.view(), g.view()});
   return copy;
 }
 

@@ -58,9 +58,9 @@ struct ConvolutionNode final : RuleNode {
 
 Tensor computed(const char* op, Where at, Part part, const Tensor& a, const Tensor& b, const Shape& shape, const Convolution& geometry) {
   const Tensor y = allocate(at, shape, a.dtype(), a.device());
-  const auto compute = y.backend().convolution;
-  if (!compute) throw Error(at, fmt::format("{}: the backend of {} computes no convolutions", op, name_of(a.device())));
-  compute(at, part, y.view(), a.view(), b.view(), geometry);
+  if (!y.backend().has<calls::Convolve>())
+    throw Error(at, fmt::format("{}: the backend of {} computes no convolutions", op, name_of(a.device())));
+  y.backend().call(at, calls::Convolve{part, y.view(), a.view(), b.view(), geometry});
   return recorded("convolution", at, y, a.tracked() || b.tracked(), [&] {
     auto* n = new ConvolutionNode(y, at, part, geometry);
     n->set_operand(0, a);

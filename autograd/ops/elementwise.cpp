@@ -93,7 +93,7 @@ Tensor run_alike(Op op, const Call& call) {
                             {call.operands[call.count - 1]->tensor().bytes(), b.dtype, b.strides}};
   const Instr code{op, result, 0, static_cast<uint16_t>(call.count - 1), 0};
   const Access output{y.bytes(), y.dtype(), y.strides()};
-  y.backend().elementwise({a.dtype, call.count, 0, nullptr, 1, &code, 1, &result}, a.shape, inputs, &output);
+  y.backend().call(call.at, calls::Elementwise{{a.dtype, call.count, 0, nullptr, 1, &code, 1, &result}, a.shape, inputs, &output});
   return y;
 }
 
@@ -122,7 +122,7 @@ Tensor run(Op op, const Call& call) {
   const Instr code{op, result, registers[0], registers[1], registers[2]};
   const Program program{dtype, input_count, immediate_count, immediates, 1, &code, 1, &result};
   const Access output{y.bytes(), y.dtype(), y.strides()};
-  y.backend().elementwise(program, shape, inputs, &output);
+  y.backend().call(call.at, calls::Elementwise{program, shape, inputs, &output});
   return y;
 }
 
@@ -141,7 +141,7 @@ Tensor fused(const Partial& p, const Tensor& g, const Tensor& a, const Tensor& b
       g.dtype(), 4,        static_cast<int>(p.immediates.size()), p.immediates.data(), static_cast<int>(p.code.size()), p.code.data(),
       1,         &p.result};
   const Access output{out.bytes(), out.dtype(), out.strides()};
-  out.backend().elementwise(program, shape, inputs, &output);
+  out.backend().call({}, calls::Elementwise{program, shape, inputs, &output});
   return out;
 }
 
@@ -243,10 +243,6 @@ Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op
 #define SG_SELECT(name, ...) \
   Tensor name(Operand mask, Operand a, Operand b) { return elementwise(Op::name##_, mask, a, b); }
 #include "autograd/backend/elementwise.def"
-#undef SG_UNARY
-#undef SG_BINARY
-#undef SG_COMPARE
-#undef SG_SELECT
 
 Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_list<const Tensor*> operands, const Shape& shape) {
   std::vector<Access> inputs;
@@ -262,7 +258,7 @@ Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_lis
                         1,
                         &builder.result};
   const Access output{y.bytes(), y.dtype(), y.strides()};
-  y.backend().elementwise(program, shape, inputs.data(), &output);
+  y.backend().call(at, calls::Elementwise{program, shape, inputs.data(), &output});
   return y;
 }
 
@@ -287,7 +283,7 @@ Tensor accumulate(Tensor a, const Tensor& b) {
   access(b, a.shape(), inputs[1]);
   const uint16_t result = 2;
   const Instr code{Op::add_, result, 0, 1, 0};
-  a.backend().elementwise({a.dtype(), 2, 0, nullptr, 1, &code, 1, &result}, a.shape(), inputs, inputs);
+  a.backend().call({}, calls::Elementwise{{a.dtype(), 2, 0, nullptr, 1, &code, 1, &result}, a.shape(), inputs, inputs});
   return a;
 }
 

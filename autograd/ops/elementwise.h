@@ -14,10 +14,6 @@ Tensor elementwise(Op op, Operand mask, Operand a, Operand b);
 #define SG_COMPARE SG_BINARY
 #define SG_SELECT(name, ...) Tensor name(Operand mask, Operand a, Operand b);
 #include "autograd/backend/elementwise.def"
-#undef SG_UNARY
-#undef SG_BINARY
-#undef SG_COMPARE
-#undef SG_SELECT
 
 inline Tensor operator-(Operand x) { return neg(x); }
 inline Tensor operator+(Operand a, Operand b) { return add(a, b); }

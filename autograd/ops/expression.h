@@ -68,10 +68,6 @@ inline Expr apply(Op op, const Expr& m, const Expr& a, const Expr& b) {
 #define SG_SELECT(name, ...) \
   inline Expr name(const Expr& m, const Expr& a, const Expr& b) { return expression::apply(Op::name##_, m, a, b); }
 #include "autograd/backend/elementwise.def"
-#undef SG_UNARY
-#undef SG_BINARY
-#undef SG_COMPARE
-#undef SG_SELECT
 
 inline Expr operator-(const Expr& x) { return neg(x); }
 inline Expr operator+(const Expr& a, const Expr& b) { return add(a, b); }

@@ -66,7 +66,10 @@ struct WriteNode final : RuleNode {
 };
 
 Tensor added(Unit u, Where at, Tensor y, const Tensor& base, int axis, const Tensor& index, const Tensor& src) {
-  (u == Unit::slices ? y.backend().index_add : y.backend().scatter_add)(at, y.view(), index.view(), src.view(), axis);
+  if (u == Unit::slices)
+    y.backend().call(at, calls::IndexAdd{y.view(), index.view(), src.view(), axis});
+  else
+    y.backend().call(at, calls::ScatterAdd{y.view(), index.view(), src.view(), axis});
   return recorded(writing(u), at, y, is_floating(y.dtype()) && (base.tracked() || src.tracked()), [&] {
     auto* n = new WriteNode(y, at, u, axis, index, src.shape());
     n->set_operand(0, base);
@@ -101,7 +104,10 @@ Tensor do_read(Unit u, const Operand& x, int64_t axis, const Tensor& index) {
   const Tensor& t = tensor_of(x, op);
   const int along = normal_axis(x.at, op, axis, t.rank());
   Tensor y = allocate(x.at, checked(op, u, x.at, t, along, index), t.dtype(), t.device());
-  (u == Unit::slices ? y.backend().index_select : y.backend().gather)(x.at, y.view(), t.view(), index.view(), along);
+  if (u == Unit::slices)
+    y.backend().call(x.at, calls::IndexSelect{y.view(), t.view(), index.view(), along});
+  else
+    y.backend().call(x.at, calls::Gather{y.view(), t.view(), index.view(), along});
   return recorded(op, x.at, y, is_floating(y.dtype()) && t.tracked(), [&] {
     auto* n = new ReadNode(y, x.at, u, along, index);
     n->set_operand(0, t);
@@ -118,7 +124,7 @@ Tensor do_write(Unit u, const Operand& x, int64_t axis, const Tensor& index, con
     throw Error(x.at, fmt::format("{}: src is {} {}, wanted is {} {}", op, name_of(s.dtype()), to_string(s.shape()), name_of(t.dtype()),
                                   to_string(wanted)));
   Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
-  y.backend().copy(y.view(), t.view());
+  y.backend().call(x.at, calls::Copy{y.view(), t.view()});
   return added(u, x.at, std::move(y), t, along, index, s);
 }
 
@@ -153,7 +159,7 @@ Sorted sort(Operand x, int64_t axis, bool descending) {
   const int along = normal_axis(x.at, "sort", axis, t.rank());
   Tensor values = allocate(x.at, t.shape(), t.dtype(), t.device());
   const Tensor order = allocate(x.at, t.shape(), DType::int64, t.device());
-  values.backend().sort(values.view(), order.view(), t.view(), along, descending);
+  values.backend().call(x.at, calls::Sort{values.view(), order.view(), t.view(), along, descending});
   values = recorded("sort", x.at, values, is_floating(t.dtype()) && t.tracked(), [&] {  // the sorted values are a gather
     auto* n = new ReadNode(values, x.at, Unit::elements, along, order);
     n->set_operand(0, t);

@@ -51,11 +51,11 @@ void combine(Op code, const char* op, const Tensor& y, const Operand& x) {
   const Instr instr{code, result, 0, 1, 0};
   if (x.is_number()) {
     const Immediate number = x.number(y.dtype(), op);
-    y.backend().elementwise({y.dtype(), 1, 1, &number, 1, &instr, 1, &result}, y.shape(), &target, &target);
+    y.backend().call(x.at, calls::Elementwise{{y.dtype(), 1, 1, &number, 1, &instr, 1, &result}, y.shape(), &target, &target});
   } else {
     const Tensor t = source(y, x, op, true);
     const Access inputs[2] = {target, {t.bytes(), t.dtype(), t.strides()}};
-    y.backend().elementwise({y.dtype(), 2, 0, nullptr, 1, &instr, 1, &result}, y.shape(), inputs, &target);
+    y.backend().call(x.at, calls::Elementwise{{y.dtype(), 2, 0, nullptr, 1, &instr, 1, &result}, y.shape(), inputs, &target});
   }
   note(y, op, x.at);
 }
@@ -65,15 +65,15 @@ void combine(Op code, const char* op, const Tensor& y, const Operand& x) {
 void copy_(const Tensor& y, Operand x) {
   check_target(y, "copy_", x.at);
   if (x.is_number())
-    y.backend().fill(y.view(), x.number(y.dtype(), "copy_"));
+    y.backend().call(x.at, calls::Fill{y.view(), x.number(y.dtype(), "copy_")});
   else
-    y.backend().copy(y.view(), source(y, x, "copy_", false).view());
+    y.backend().call(x.at, calls::Copy{y.view(), source(y, x, "copy_", false).view()});
   note(y, "copy_", x.at);
 }
 
 void fill_(const Tensor& y, double value, Where at) {
   check_target(y, "fill_", at);
-  y.backend().fill(y.view(), Operand(value, at.file, at.line).number(y.dtype(), "fill_"));
+  y.backend().call(at, calls::Fill{y.view(), Operand(value, at.file, at.line).number(y.dtype(), "fill_")});
   note(y, "fill_", at);
 }
 

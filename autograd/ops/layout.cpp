@@ -73,7 +73,8 @@ Tensor concat(const Tensors& xs, int64_t axis, Where at) {
   check_shape(at, "concat", shape);
   Tensor y = allocate(at, shape, xs[0].dtype(), xs[0].device());
   int64_t start = 0;
-  for (size_t i = 0; i < xs.size(); start += extents[i], ++i) y.backend().copy(window(y, along, start, extents[i]).view(), xs[i].view());
+  for (size_t i = 0; i < xs.size(); start += extents[i], ++i)
+    y.backend().call(at, calls::Copy{window(y, along, start, extents[i]).view(), xs[i].view()});
   return recorded("concat", at, y, tracked, [&] {
     auto* n = new ConcatNode(y, at, along, std::move(extents));
     n->set_operands(xs);
@@ -156,7 +157,7 @@ Tensor contiguous(Operand x) { return tensor_of(x, "contiguous").is_contiguous()
 Tensor clone(Operand x) {
   const Tensor& t = tensor_of(x, "clone");
   Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
-  y.backend().copy(y.view(), t.view());
+  y.backend().call(x.at, calls::Copy{y.view(), t.view()});
   return record_linear(Contiguous{}, x, y);
 }
 

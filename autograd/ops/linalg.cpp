@@ -154,9 +154,9 @@ Tensor solved(const Operand& a, const Operand& b, bool whole, Triangle triangle,
   const Tensor left = spread(m, batched(a.at, op, m, r)), right = spread(r, batched(a.at, op, r, m));
   Tensor y = allocate(a.at, right.shape(), r.dtype(), r.device());
   if (whole)
-    y.backend().solve(a.at, y.view(), left.view(), right.view());
+    y.backend().call(a.at, calls::Solve{y.view(), left.view(), right.view()});
   else
-    y.backend().triangular_solve(a.at, y.view(), left.view(), right.view(), triangle, transposed);
+    y.backend().call(a.at, calls::TriangularSolve{y.view(), left.view(), right.view(), triangle, transposed});
   return recorded(op, a.at, y, m.tracked() || r.tracked(), [&] {
     auto* n = new SolveNode(y, a.at, whole, triangle, transposed, m);
     n->set_operand(0, m);
@@ -170,7 +170,7 @@ Tensor solved(const Operand& a, const Operand& b, bool whole, Triangle triangle,
 Tensor cholesky(Operand a) {
   const Tensor& t = square_matrix(a, "cholesky");
   Tensor y = allocate(a.at, t.shape(), t.dtype(), t.device());
-  y.backend().cholesky(a.at, y.view(), packed(t).view());
+  y.backend().call(a.at, calls::Cholesky{y.view(), packed(t).view()});
   return recorded("cholesky", a.at, y, t.tracked(), [&] {
     auto* n = new CholeskyNode(y, a.at);
     n->set_operand(0, t);
@@ -194,7 +194,7 @@ LogDeterminant slogdet(Operand a) {
   shape.rank -= 2;
   Tensor y = allocate(a.at, shape, t.dtype(), t.device());
   const Tensor sign = allocate(a.at, shape, t.dtype(), t.device());
-  y.backend().logabsdet(a.at, y.view(), sign.view(), packed(t).view());
+  y.backend().call(a.at, calls::SlogDet{y.view(), sign.view(), packed(t).view()});
   y = recorded("slogdet", a.at, y, t.tracked(), [&] {
     auto* n = new SlogDetNode(y, a.at, t);
     n->set_operand(0, t);
@@ -210,7 +210,7 @@ EigenDecomposition eigh(Operand a) {
   Shape shape = t.shape();
   shape.rank -= 1;
   Tensor w = allocate(a.at, shape, t.dtype(), t.device()), v = allocate(a.at, t.shape(), t.dtype(), t.device());
-  w.backend().symeig(a.at, w.view(), v.view(), packed(t).view());
+  w.backend().call(a.at, calls::Eigh{w.view(), v.view(), packed(t).view()});
   v = recorded("eigh_vectors", a.at, v, t.tracked(), [&] {
     auto* n = new EighVectorsNode(v, a.at, t);
     n->set_operand(0, t);

@@ -61,7 +61,7 @@ Tensor product(const Operand& oa, const Operand& ob) {
   shape.push_back(a.extent(-2));
   shape.push_back(b.extent(-1));
   Tensor y = allocate(oa.at, shape, a.dtype(), a.device());
-  y.backend().matmul(y.view(), batched(a, batch), batched(b, batch));
+  y.backend().call(oa.at, calls::Matmul{y.view(), batched(a, batch), batched(b, batch)});
   return recorded("matmul", oa.at, y, is_floating(y.dtype()) && (a.tracked() || b.tracked()), [&] {
     auto* n = new MatmulNode(Primitive::matmul, y, oa.at);
     n->transposed[0] = lies_transposed(a), n->transposed[1] = lies_transposed(b);

@@ -62,10 +62,6 @@ const Partial& partial(Op op, int operand) {
 #define SG_COMPARE(name, ...) case Op::name##_: break;
 #define SG_SELECT(name, ...) case Op::name##_: break;
 #include "autograd/backend/elementwise.def"
-#undef SG_UNARY
-#undef SG_BINARY
-#undef SG_COMPARE
-#undef SG_SELECT
     default: break;
   }
   // clang-format on

@@ -13,7 +13,7 @@ Tensor draw(const char* op, Random kind, const Shape& shape, const Key& key, Opt
   if (key.lives_in_tensor() && key.tensor().device() != o.device)
     throw Error(at, fmt::format("{}: a key on {} for numbers on {}", op, name_of(key.tensor().device()), name_of(o.device)));
   Tensor y = allocate(at, shape, o.dtype, o.device);
-  y.backend().random(kind, y.view(), key.words(), offset);
+  y.backend().call(at, calls::Draw{kind, y.view(), key.words(), offset});
   return y;
 }
 

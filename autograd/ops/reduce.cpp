@@ -32,9 +32,9 @@ Tensor sum(Operand operand, const Axes& named, bool keep) {
   const Axes axes = normal_axes(operand.at, "sum", named, x.rank());
   Tensor y = allocate(operand.at, kept_shape(x.shape(), axes), x.dtype(), x.device());
   if (axes.rank == 0)
-    x.backend().copy(y.view(), x.view());
+    x.backend().call(operand.at, calls::Copy{y.view(), x.view()});
   else
-    x.backend().reduce(Reduction::sum, y.view(), x.view(), axes);
+    x.backend().call(operand.at, calls::Reduce{Reduction::sum, y.view(), x.view(), axes});
   if (!keep) {
     const Shape dropped = dropped_shape(x.shape(), axes);
     y.body().shape = dropped;

@@ -13,9 +13,9 @@ namespace {
 Tensor reduced(Reduction kind, Where at, const Tensor& x, const Axes& axes, bool keep, DType dtype) {
   const Tensor y = allocate(at, kept_shape(x.shape(), axes), dtype, x.device());
   if (axes.rank > 0)
-    y.backend().reduce(kind, y.view(), x.view(), axes);
+    y.backend().call(at, calls::Reduce{kind, y.view(), x.view(), axes});
   else
-    y.backend().copy(y.view(), x.view());  // a 0-d tensor has no axis to reduce
+    y.backend().call(at, calls::Copy{y.view(), x.view()});  // a 0-d tensor has no axis to reduce
   if (keep) return y;
   const Shape shape = dropped_shape(x.shape(), axes);
   return alias(y, shape, contiguous_strides(shape), 0);
@@ -136,7 +136,7 @@ Tensor cumsum(Operand x, int64_t axis) {
   const int along = normal_axis(x.at, "cumsum", axis, t.rank());
   if (t.dtype() == DType::boolean) throw Error(x.at, "cumsum: not defined for bool; use to(int64)");
   Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
-  y.backend().cumsum(y.view(), t.view(), along);
+  y.backend().call(x.at, calls::CumSum{y.view(), t.view(), along});
   return record_linear(CumSum{along}, x, y);
 }
 

@@ -8,7 +8,6 @@ const char* name_of(Primitive p) {
   static constexpr const char* names[] = {
 #define SG_PRIMITIVE(name) #name,
 #include "autograd/ops/primitives.def"
-#undef SG_PRIMITIVE
   };
   return names[static_cast<size_t>(p)];
 }

@@ -8,7 +8,6 @@ namespace scoregrad {
 enum class Primitive : uint8_t {
 #define SG_PRIMITIVE(name) name,
 #include "autograd/ops/primitives.def"
-#undef SG_PRIMITIVE
   count
 };
 const char* name_of(Primitive p);

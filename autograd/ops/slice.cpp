@@ -50,7 +50,7 @@ Tensor windowed(const Operand& x, const Window& w) { return record_linear(SliceR
 Tensor unslice(const Operand& g, const Window& w, const Shape& whole) {
   const Tensor& t = g.tensor();
   Tensor y = zeros(whole, like(t), g.at);
-  y.backend().copy(window_view(y, w).view(), t.view());
+  y.backend().call(g.at, calls::Copy{window_view(y, w).view(), t.view()});
   return record_linear(UnsliceRule{w, whole}, g, y);
 }
 
@@ -137,7 +137,7 @@ Tensor diag(Operand operand) {
   Shape shape = x.shape();
   shape.push_back(x.extent(-1));
   Tensor y = zeros(shape, like(x), operand.at);
-  y.backend().copy(diagonal_view(y).view(), x.view());
+  y.backend().call(operand.at, calls::Copy{diagonal_view(y).view(), x.view()});
   return record_linear(DiagRule{}, operand, y);
 }
 

@@ -27,7 +27,7 @@ Tensor to(Operand x, DType dtype) {
   const Tensor& t = tensor_of(x, "to");
   if (t.dtype() == dtype) return t;
   Tensor y = allocate(x.at, t.shape(), dtype, t.device());
-  y.backend().copy(y.view(), t.view());
+  y.backend().call(x.at, calls::Copy{y.view(), t.view()});
   return record_linear(Cast{t.dtype(), dtype}, x, y);
 }
 
@@ -38,11 +38,11 @@ Tensor to(Operand x, Device device) {
   Tensor y = allocate(x.at, t.shape(), t.dtype(), device);
   const size_t bytes = static_cast<size_t>(t.numel()) * size_of(t.dtype());
   if (bytes > 0 && device == cpu) {
-    t.backend().download(y.bytes(), dense.bytes(), bytes);
+    t.backend().call(x.at, calls::Download{{y.bytes(), bytes}, calls::bytes_at(dense.bytes(), bytes)});
   } else if (bytes > 0) {
     std::vector<char> host(t.device() == cpu ? 0 : bytes);  // between two devices the way leads over the host
-    if (!host.empty()) t.backend().download(host.data(), dense.bytes(), bytes);
-    y.backend().upload(y.bytes(), host.empty() ? dense.bytes() : host.data(), bytes);
+    if (!host.empty()) t.backend().call(x.at, calls::Download{{host.data(), bytes}, calls::bytes_at(dense.bytes(), bytes)});
+    y.backend().call(x.at, calls::Upload{calls::bytes_at(y.bytes(), bytes), {host.empty() ? dense.bytes() : host.data(), bytes}});
   }
   return record_linear(Transfer{t.device(), device}, x, y);
 }

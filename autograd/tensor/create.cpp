@@ -11,7 +11,8 @@ namespace {
 Tensor to_device(Where at, const Tensor& host, Device device) {
   if (device == cpu) return host;
   Tensor y = allocate(at, host.shape(), host.dtype(), device);
-  if (y.numel() != 0) y.backend().upload(y.bytes(), host.bytes(), static_cast<size_t>(y.numel()) * size_of(y.dtype()));
+  const size_t bytes = static_cast<size_t>(y.numel()) * size_of(y.dtype());
+  if (bytes > 0) y.backend().call(at, calls::Upload{calls::bytes_at(y.bytes(), bytes), {host.bytes(), bytes}});
   return y;
 }
 
@@ -25,7 +26,7 @@ Tensor from_doubles(Where at, const char* op, const double* values, const Shape&
   if (o.dtype == DType::int64)
     for (int64_t i = 0; i < numel(shape); ++i) whole(at, op, values[i]);
   Tensor y = allocate(at, shape, o.dtype, cpu);
-  y.backend().copy(y.view(), {const_cast<double*>(values), DType::float64, shape, contiguous_strides(shape)});
+  y.backend().call(at, calls::Copy{y.view(), {const_cast<double*>(values), DType::float64, shape, contiguous_strides(shape)}});
   return to_device(at, y, o.device);
 }
 
@@ -55,7 +56,7 @@ Tensor empty(const Shape& shape, Options o, Where at) {
 Tensor full(const Shape& shape, double value, Options o, Where at) {
   check_shape(at, "full", shape);
   Tensor y = allocate(at, shape, o.dtype, o.device);
-  y.backend().fill(y.view(), {value, o.dtype == DType::int64 ? whole(at, "full", value) : value != 0});
+  y.backend().call(at, calls::Fill{y.view(), {value, o.dtype == DType::int64 ? whole(at, "full", value) : value != 0}});
   return y;
 }
 
@@ -81,7 +82,7 @@ Tensor linspace(double first, double last, int64_t count, Options o, Where at) {
 Tensor eye(int64_t n, Options o, Where at) {
   Tensor y = zeros({n, n}, o, at);
   Tensor diagonal = alias(y, {n}, {n + 1}, 0);
-  y.backend().fill(diagonal.view(), {1, 1});
+  y.backend().call(at, calls::Fill{diagonal.view(), {1, 1}});
   return y;
 }
 

@@ -23,11 +23,11 @@ Key Key::folded(uint64_t data) const {
   if (tensor_.defined()) {
     const Tensor in = indices({number}, Shape{}, tensor_.device());
     Tensor out = allocate({}, {2}, DType::int64, tensor_.device());
-    out.backend().fold(out.view(), words(), in.view());
+    out.backend().call({}, calls::Fold{out.view(), words(), in.view()});
     return Key(out);
   }
   int64_t out[2];
-  cpu_backend().fold({out, DType::int64, {2}, {1}}, words_, {&number, DType::int64, {}, {}});
+  cpu_backend().call({}, calls::Fold{{out, DType::int64, {2}, {1}}, words_, {&number, DType::int64, {}, {}}});
   Key key(0);
   for (int i = 0; i < 2; ++i) key.words_.words[i] = static_cast<uint32_t>(out[i]);
   return key;

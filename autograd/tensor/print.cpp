@@ -46,7 +46,7 @@ Tensor corners(const Tensor& x, const Dims& edges) {
       from += (x.shape()[i] - edges[i]) * x.strides()[i];
       to += edges[i] * y.strides()[i];
     }
-    if (!skip) y.backend().copy(alias(y, block, y.strides(), to).view(), alias(x, block, x.strides(), from).view());
+    if (!skip) y.backend().call({}, calls::Copy{alias(y, block, y.strides(), to).view(), alias(x, block, x.strides(), from).view()});
   }
   return y;
 }

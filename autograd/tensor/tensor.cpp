@@ -48,7 +48,7 @@ Tensor alias(const Tensor& x, const Shape& shape, const Strides& strides, int64_
 Tensor packed(const Tensor& x) {
   if (x.is_contiguous()) return x;
   Tensor y = allocate({}, x.shape(), x.dtype(), x.device());
-  x.backend().copy(y.view(), x.view());
+  x.backend().call({}, calls::Copy{y.view(), x.view()});
   return y;
 }
 
@@ -62,7 +62,7 @@ std::vector<T> Tensor::to_vector() const {
   if constexpr (std::is_same_v<T, int64_t>)
     if (is_floating(dtype())) {  // NaN and what is too large become what the backends make of them
       const Tensor whole = allocate({}, shape(), DType::int64, device());
-      backend().copy(whole.view(), view());
+      backend().call({}, calls::Copy{whole.view(), view()});
       return whole.to_vector<int64_t>();
     }
   const Tensor dense = packed(*this);
@@ -70,7 +70,7 @@ std::vector<T> Tensor::to_vector() const {
   dispatch(dtype(), [&](auto zero) {
     using S = decltype(zero);
     std::vector<unsigned char> host(out.size() * sizeof(S));
-    if (!host.empty()) backend().download(host.data(), dense.bytes(), host.size());
+    if (!host.empty()) backend().call({}, calls::Download{{host.data(), host.size()}, calls::bytes_at(dense.bytes(), host.size())});
     const S* in = reinterpret_cast<const S*>(host.data());
     for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(in[i]);
   });

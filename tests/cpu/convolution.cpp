@@ -80,7 +80,7 @@ template <class T>
 void compute(ConvolutionPart part, const View& out, Arrays<T>& v, const Convolution& geometry) {
   const View& a = part == ConvolutionPart::input ? v.y.view : v.x.view;
   const View& b = part == ConvolutionPart::weight ? v.y.view : v.w.view;
-  cpu_backend().convolution({}, part, out, a, b, geometry);
+  cpu_backend().call({}, calls::Convolve{part, out, a, b, geometry});
 }
 
 template <class T>
@@ -147,5 +147,6 @@ TEMPLATE_TEST_CASE("a large convolution has the same bits for any number of thre
 
 TEST_CASE("a convolution of whole numbers is refused") {
   Array<int64_t> x({1, 1, 2, 2}), w({1, 1, 1, 1}), y({1, 1, 2, 2});
-  CHECK_THROWS_AS(cpu_backend().convolution({}, ConvolutionPart::forward, y.view, x.view, w.view, {{1, 1}, {0, 0}, {1, 1}, 1}), Error);
+  CHECK_THROWS_AS(cpu_backend().call({}, calls::Convolve{ConvolutionPart::forward, y.view, x.view, w.view, {{1, 1}, {0, 0}, {1, 1}, 1}}),
+                  Error);
 }

@@ -15,7 +15,7 @@ void check_copies() {
       for (Layout from : layouts) {
         const Array<From> in = std::move(Array<From>(shape, from).fill_random(1));
         Array<To> out(shape, to);
-        cpu_backend().copy(out.view, in.view);
+        cpu_backend().call({}, calls::Copy{out.view, in.view});
         int64_t wrong = 0;
         for_each_index(shape, [&](const Dims& i) { wrong += out.at(i) != static_cast<To>(in.at(i)); });
         INFO(to_string(shape) << " layout " << static_cast<int>(from) << " to " << static_cast<int>(to));
@@ -51,10 +51,10 @@ TEST_CASE("a cast of NaN or a huge number to int64 is defined") {
                 expected[] = {0, high, low, high, low};
   for (int i = 0; i < 5; ++i) in.at({i}) = values[i];
   Array<int64_t> out({5});
-  cpu_backend().copy(out.view, in.view);
+  cpu_backend().call({}, calls::Copy{out.view, in.view});
   for (int i = 0; i < 5; ++i) CHECK(out.at({i}) == expected[i]);
   Array<bool> truth({5});
-  cpu_backend().copy(truth.view, in.view);
+  cpu_backend().call({}, calls::Copy{truth.view, in.view});
   for (int i = 0; i < 5; ++i) CHECK(truth.at({i}));
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("large copies and transpositions are the same for any number of thread
       const Array<float> in = std::move(Array<float>(shape, from).fill_random(2));
       with_threads([&] {
         Array<float> out(shape);
-        cpu_backend().copy(out.view, in.view);
+        cpu_backend().call({}, calls::Copy{out.view, in.view});
         int64_t wrong = 0;
         for_each_index(shape, [&](const Dims& i) { wrong += out.at(i) != in.at(i); });
         REQUIRE(wrong == 0);
@@ -76,18 +76,18 @@ TEST_CASE("fill writes every element and nothing beside them") {
   for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{300, 500}, Shape{3, 4, 5}})
     for (Layout layout : {Layout::contiguous, Layout::permuted, Layout::reversed, Layout::spaced}) {
       Array<double> out(shape, layout);
-      cpu_backend().fill(out.view, {2.5, 7});
+      cpu_backend().call({}, calls::Fill{out.view, {2.5, 7}});
       for_each_index(shape, [&](const Dims& i) { REQUIRE(out.at(i) == 2.5); });
       if (layout == Layout::spaced && shape.rank == 1 && shape[0] > 0) REQUIRE((&out.at({0}))[1] == 0);
     }
   Array<int64_t> integers({3});
-  cpu_backend().fill(integers.view, {2.5, 7});
+  cpu_backend().call({}, calls::Fill{integers.view, {2.5, 7}});
   CHECK(integers.at({2}) == 7);
   Array<bool> truth({3});
-  cpu_backend().fill(truth.view, {0, 7});
+  cpu_backend().call({}, calls::Fill{truth.view, {0, 7}});
   CHECK(truth.at({2}));
   Array<float> single({3}, Layout::spaced);
-  cpu_backend().fill(single.view, {2.5, 7});
+  cpu_backend().call({}, calls::Fill{single.view, {2.5, 7}});
   CHECK(single.at({1}) == 2.5f);
   CHECK((&single.at({0}))[1] == 0);
 }

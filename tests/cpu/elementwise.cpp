@@ -1,5 +1,5 @@
 // The block interpreter: every way an operand may lie in memory, and programs of many instructions against programs of one.
-#include "cpu/elementwise.h"
+#include "cpu/kernels.h"
 
 #include <cmath>
 #include <cstring>
@@ -107,7 +107,7 @@ TEST_CASE("a long program equals its instructions one by one, bit for bit", "[el
   two.set(0, 2);
   const LongProgram l;
   Access in[] = {a.access(), b.access(), c.access()}, out[] = {out0.access(), out1.access(), out2.access()};
-  on_cpu::elementwise(l.program(dtype), shape, in, out);
+  on_cpu::run({}, calls::Elementwise{l.program(dtype), shape, in, out});
 
   Array r4(dtype, shape), r5(dtype, shape), r6(dtype, shape), r7(dtype, shape), r8(dtype, shape), r9(boolean, shape), r10(dtype, shape);
   run_one(Op::mul_, dtype, shape, {a.access(), b.access()}, r4.access());
@@ -131,7 +131,7 @@ TEST_CASE("an output may be the memory of an input, also when later instructions
   const Instr code[] = {{Op::add_, 1, 0, 0, 0}, {Op::mul_, 2, 1, 0, 0}};
   const uint16_t results[] = {1, 2};
   Access in = x.access(), out[] = {x.access(), y.access()};
-  on_cpu::elementwise({float32, 1, 0, nullptr, 2, code, 2, results}, {n}, &in, out);
+  on_cpu::run({}, calls::Elementwise{{float32, 1, 0, nullptr, 2, code, 2, results}, Shape{n}, &in, out});
   for (int64_t i = 0; i < n; ++i) {
     const float old = static_cast<float>(before.get(i));
     REQUIRE(static_cast<float>(x.get(i)) == old + old);
@@ -149,7 +149,7 @@ TEST_CASE("an output may be the old value of an input whose memory another outpu
     Array before = dense(x);
     const uint16_t results[] = {static_cast<uint16_t>(first ? 1 : 0), static_cast<uint16_t>(first ? 0 : 1)};
     Access in = x.access(), out[] = {first ? x.access() : y.access(), first ? y.access() : x.access()};
-    on_cpu::elementwise({float32, 1, 0, nullptr, 1, &code, 2, results}, {n}, &in, out);
+    on_cpu::run({}, calls::Elementwise{{float32, 1, 0, nullptr, 1, &code, 2, results}, Shape{n}, &in, out});
     REQUIRE(same_bits(y, before));
     for (int64_t i = 0; i < n; ++i) REQUIRE(x.get(i) == -before.get(i));
   }
@@ -158,7 +158,7 @@ TEST_CASE("an output may be the old value of an input whose memory another outpu
   Array old_a = dense(a), old_b = dense(b);
   const uint16_t swapped[] = {1, 0};
   Access both[] = {a.access(), b.access()};
-  on_cpu::elementwise({float64, 2, 0, nullptr, 0, nullptr, 2, swapped}, {n}, both, both);
+  on_cpu::run({}, calls::Elementwise{{float64, 2, 0, nullptr, 0, nullptr, 2, swapped}, Shape{n}, both, both});
   REQUIRE(same_bits(a, old_b));
   REQUIRE(same_bits(b, old_a));
 }
@@ -171,7 +171,7 @@ TEST_CASE("a program may store an input, a constant, and one register twice", "[
   const Instr code{Op::mul_, 2, 0, 1, 0};
   const uint16_t results[] = {2, 0, 1, 2};
   Access in = x.access(), out[] = {o0.access(), o1.access(), o2.access(), o3.access()};
-  on_cpu::elementwise({float64, 1, 1, &half, 1, &code, 4, results}, {n}, &in, out);
+  on_cpu::run({}, calls::Elementwise{{float64, 1, 1, &half, 1, &code, 4, results}, Shape{n}, &in, out});
   for (int64_t i = 0; i < n; ++i) {
     REQUIRE(o0.get(i) == 0.5 * x.get(i));
     REQUIRE(o1.get(i) == x.get(i));
@@ -195,7 +195,7 @@ TEST_CASE("a program with hundreds of live registers keeps them apart", "[elemen
     sum = out;
   }
   Access in = x.access(), out = y.access();
-  on_cpu::elementwise({float32, 1, 0, nullptr, static_cast<int>(code.size()), code.data(), 1, &sum}, {n}, &in, &out);
+  on_cpu::run({}, calls::Elementwise{{float32, 1, 0, nullptr, static_cast<int>(code.size()), code.data(), 1, &sum}, Shape{n}, &in, &out});
   for (int64_t i = 0; i < n; ++i) {
     std::vector<float> r{static_cast<float>(x.get(i))};
     for (int k = 0; k < length; ++k) r.push_back(r.back() + r[0]);
@@ -250,7 +250,7 @@ TEST_CASE("results do not depend on the number of threads", "[elementwise]") {
     omp_set_num_threads(threads);
     std::vector<Array> out{Array(float32, shape), Array(float32, shape), Array(boolean, shape)};
     Access in[] = {a.access(), b.access(), c.access()}, to[] = {out[0].access(), out[1].access(), out[2].access()};
-    on_cpu::elementwise(l.program(float32), shape, in, to);
+    on_cpu::run({}, calls::Elementwise{l.program(float32), shape, in, to});
     if (first.empty()) first = out;
     for (size_t i = 0; i < 3; ++i) CHECK(same_bits(first[i], out[i]));
   }

@@ -25,14 +25,14 @@ TEMPLATE_TEST_CASE("gather and index_select read where they are told, in every l
           picked[axis] = n;
           const Array<int64_t> index = random_indices(picked, shape[axis], layout == Layout::repeated ? Layout::contiguous : layout, 2);
           Array<TestType> out(picked, n == 1 ? Layout::reversed : Layout::contiguous);
-          cpu_backend().gather(Where::here(), out.view, in.view, index.view, axis);
+          cpu_backend().call(Where::here(), calls::Gather{out.view, in.view, index.view, axis});
           for_each_index(picked, [&](const Dims& i) {
             Dims from = i;
             from[axis] = index.at(i);
             REQUIRE(out.at(i) == in.at(from));
           });
           const Array<int64_t> line = random_indices({n}, shape[axis], Layout::spaced, 3);
-          cpu_backend().index_select(Where::here(), out.view, in.view, line.view, axis);
+          cpu_backend().call(Where::here(), calls::IndexSelect{out.view, in.view, line.view, axis});
           for_each_index(picked, [&](const Dims& i) {
             Dims from = i;
             from[axis] = line.at({i[axis]});
@@ -54,16 +54,16 @@ TEMPLATE_TEST_CASE("scatter_add and index_add add in order, in every layout", ""
           for (bool whole : {false, true}) {
             Array<TestType> out = std::move(Array<TestType>(shape, n == 1 ? Layout::reversed : Layout::contiguous).fill_random(4)),
                             expected(shape);
-            cpu_backend().copy(expected.view, out.view);
+            cpu_backend().call({}, calls::Copy{expected.view, out.view});
             for_each_index(given, [&](const Dims& i) {
               Dims to = i;
               to[axis] = whole ? line.at({i[axis]}) : index.at(i);
               expected.at(to) += in.at(i);
             });
             if (whole) {
-              cpu_backend().index_add(Where::here(), out.view, line.view, in.view, axis);
+              cpu_backend().call(Where::here(), calls::IndexAdd{out.view, line.view, in.view, axis});
             } else {
-              cpu_backend().scatter_add(Where::here(), out.view, index.view, in.view, axis);
+              cpu_backend().call(Where::here(), calls::ScatterAdd{out.view, index.view, in.view, axis});
             }
             require_same_bits(out, expected);
           }
@@ -79,10 +79,18 @@ TEST_CASE("an index out of range names op, index and extent, and nothing is writ
     const std::string expected = "index " + std::to_string(bad) + " is out of range for axis 0 of shape [4, 3], extent 4";
     const Where at = Where::here();
     const Backend& b = cpu_backend();
-    for (const std::string& message : {message_of([&] { b.gather(at, out.view, in.view, index.view, 0); }),
-                                       message_of([&] { b.index_select(at, out.view, in.view, line.view, 0); }),
-                                       message_of([&] { b.scatter_add(at, sums.view, index.view, out.view, 0); }),
-                                       message_of([&] { b.index_add(at, sums.view, line.view, out.view, 0); })}) {
+    for (const std::string& message : {message_of([&] {
+                                         b.call(at, calls::Gather{out.view, in.view, index.view, 0});
+                                       }),
+                                       message_of([&] {
+                                         b.call(at, calls::IndexSelect{out.view, in.view, line.view, 0});
+                                       }),
+                                       message_of([&] {
+                                         b.call(at, calls::ScatterAdd{sums.view, index.view, out.view, 0});
+                                       }),
+                                       message_of([&] {
+                                         b.call(at, calls::IndexAdd{sums.view, line.view, out.view, 0});
+                                       })}) {
       INFO(message);
       CHECK(message.find(expected) != std::string::npos);
       CHECK(message.find("index.cpp") != std::string::npos);
@@ -90,7 +98,7 @@ TEST_CASE("an index out of range names op, index and extent, and nothing is writ
     for_each_index(out.view.shape, [&](const Dims& i) { CHECK(out.at(i) == 0); });
   }
   CHECK(message_of([&] {
-          cpu_backend().gather({}, Array<float>({1}).view, Array<float>({0}).view, Array<int64_t>({1}).view, 0);
+          cpu_backend().call({}, calls::Gather{Array<float>({1}).view, Array<float>({0}).view, Array<int64_t>({1}).view, 0});
         }).find("extent 0") != std::string::npos);
 }
 
@@ -98,10 +106,10 @@ TEST_CASE("many additions to few rows are the same for any number of threads") {
   const Array<float> in = std::move(Array<float>({3000, 100}).fill_random(1));
   const Array<int64_t> line = random_indices({3000}, 5, Layout::contiguous, 2);
   Array<float> first({5, 100});
-  cpu_backend().index_add({}, first.view, line.view, in.view, 0);
+  cpu_backend().call({}, calls::IndexAdd{first.view, line.view, in.view, 0});
   with_threads([&] {
     Array<float> again({5, 100});
-    cpu_backend().index_add({}, again.view, line.view, in.view, 0);
+    cpu_backend().call({}, calls::IndexAdd{again.view, line.view, in.view, 0});
     require_same_bits(first, again);
   });
 }

@@ -42,7 +42,7 @@ void check_layouts(Shape batch, int64_t m, int64_t n, int64_t k) {
         if (lo != Layout::contiguous && la != lb) continue;
         const Array<T> a = std::move(Array<T>(sa, la).fill_random(8)), b = std::move(Array<T>(sb, lb).fill_random(9));
         Array<T> out(so, lo);
-        cpu_backend().matmul(out.view, a.view, b.view);
+        cpu_backend().call({}, calls::Matmul{out.view, a.view, b.view});
         check_product<T>(out.view, a.view, b.view);
       }
 }
@@ -62,17 +62,17 @@ TEST_CASE("a transposed view, a shared right operand and a shared left one multi
   const Array<float> x = std::move(Array<float>({4, 6, 5}).fill_random(1)), w = std::move(Array<float>({7, 5}).fill_random(2));
   const View transposed{w.view.data, float32, {4, 5, 7}, {0, 1, 5}};
   Array<float> out({4, 6, 7});
-  cpu_backend().matmul(out.view, x.view, transposed);
+  cpu_backend().call({}, calls::Matmul{out.view, x.view, transposed});
   check_product<float>(out.view, x.view, transposed);
   const View shared{w.view.data, float32, {4, 7, 5}, {0, 5, 1}}, x_transposed{x.view.data, float32, {4, 5, 6}, {30, 1, 5}};
   Array<float> other({4, 7, 6});
-  cpu_backend().matmul(other.view, shared, x_transposed);
+  cpu_backend().call({}, calls::Matmul{other.view, shared, x_transposed});
   check_product<float>(other.view, shared, x_transposed);
 }
 
 TEST_CASE("an empty inner index gives zeros") {
   Array<float> out = std::move(Array<float>({2, 3}).fill_random(1));
-  cpu_backend().matmul(out.view, Array<float>({2, 0}).view, Array<float>({0, 3}).view);
+  cpu_backend().call({}, calls::Matmul{out.view, Array<float>({2, 0}).view, Array<float>({0, 3}).view});
   for_each_index(out.view.shape, [&](const Dims& i) { CHECK(same_bits(out.at(i), 0.0f)); });
 }
 
@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("NaN and infinity are not lost against zeros", "", float, dou
     Array<TestType> a({n, n}), b({n, n}), out({n, n});
     b.at({0, 0}) = std::numeric_limits<TestType>::quiet_NaN();
     b.at({0, 1}) = std::numeric_limits<TestType>::infinity();
-    cpu_backend().matmul(out.view, a.view, b.view);
+    cpu_backend().call({}, calls::Matmul{out.view, a.view, b.view});
     CHECK(std::isnan(out.at({n - 1, 0})));
     CHECK(std::isnan(out.at({n - 1, 1})));
   }
@@ -92,21 +92,21 @@ TEMPLATE_TEST_CASE("a large product has the same bits for any number of threads"
     const Array<TestType> a = std::move(Array<TestType>({mnk[0], mnk[2]}).fill_random(1));
     const Array<TestType> b = std::move(Array<TestType>({mnk[2], mnk[1]}).fill_random(2));
     Array<TestType> first({mnk[0], mnk[1]});
-    cpu_backend().matmul(first.view, a.view, b.view);
+    cpu_backend().call({}, calls::Matmul{first.view, a.view, b.view});
     check_product<TestType>(first.view, a.view, b.view);
     with_threads([&] {
       Array<TestType> again({mnk[0], mnk[1]});
-      cpu_backend().matmul(again.view, a.view, b.view);
+      cpu_backend().call({}, calls::Matmul{again.view, a.view, b.view});
       require_same_bits(first, again);
     });
   }
   const Array<TestType> a = std::move(Array<TestType>({500, 20, 30}).fill_random(1)),
                         b = std::move(Array<TestType>({500, 30, 10}).fill_random(2));
   Array<TestType> first({500, 20, 10});
-  cpu_backend().matmul(first.view, a.view, b.view);
+  cpu_backend().call({}, calls::Matmul{first.view, a.view, b.view});
   with_threads([&] {
     Array<TestType> again({500, 20, 10});
-    cpu_backend().matmul(again.view, a.view, b.view);
+    cpu_backend().call({}, calls::Matmul{again.view, a.view, b.view});
     require_same_bits(first, again);
   });
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "autograd/backend/program.h"
-#include "cpu/elementwise.h"
+#include "cpu/kernels.h"
 
 namespace scoregrad::testing {
 
@@ -65,7 +65,7 @@ inline void run_one(Op op, DType dtype, const Shape& shape, std::vector<Access> 
   const int n = static_cast<int>(operands.size());
   const uint16_t r = static_cast<uint16_t>(n);
   const Instr code{op, r, 0, 1, 2};
-  on_cpu::elementwise({dtype, n, 0, nullptr, 1, &code, 1, &r}, shape, operands.data(), &out);
+  on_cpu::run({}, calls::Elementwise{{dtype, n, 0, nullptr, 1, &code, 1, &r}, shape, operands.data(), &out});
 }
 
 }  // namespace scoregrad::testing

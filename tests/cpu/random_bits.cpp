@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "autograd/backend/philox.h"
-#include "cpu/random.h"
+#include "cpu/kernels.h"
 #include "scoregrad/config.h"
 #include "tests/catch.h"
 #include "tests/cpu/targets.h"
@@ -22,7 +22,7 @@ constexpr KeyWords key{{0x1234567u, 0xfedcba98u}, nullptr};
 template <class T>
 std::vector<T> draw(Random kind, int64_t n, uint64_t offset) {
   std::vector<T> out(static_cast<size_t>(n));
-  on_cpu::random(kind, {out.data(), DTypeOf<T>::value, {n}, {1}}, key, offset);
+  on_cpu::run({}, calls::Draw{kind, {out.data(), DTypeOf<T>::value, {n}, {1}}, key, offset});
   return out;
 }
 

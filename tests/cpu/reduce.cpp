@@ -45,7 +45,7 @@ void check_reduction(Reduction kind, const Array<T>& in, const Axes& axes, Layou
   Shape shape = in.view.shape;
   for (int64_t a : axes) shape[static_cast<int>(a)] = 1;
   Array<T> out(shape, to);
-  cpu_backend().reduce(kind, out.view, in.view, axes);
+  cpu_backend().call({}, calls::Reduce{kind, out.view, in.view, axes});
   int64_t wrong = 0;
   for_each_index(shape, [&](const Dims& i) {
     const std::vector<T> x = elements_of<T>(in.view, axes, i);
@@ -120,12 +120,12 @@ TEST_CASE("the layout of equal numbers does not change a sum") {
     Shape small = shape;
     for (int64_t a : axes) small[static_cast<int>(a)] = 1;
     Array<float> first(small);
-    cpu_backend().reduce(Reduction::sum, first.view, in.view, axes);
+    cpu_backend().call({}, calls::Reduce{Reduction::sum, first.view, in.view, axes});
     for (Layout layout : {Layout::permuted, Layout::reversed, Layout::spaced}) {
       const Array<float> same(shape, layout);
-      cpu_backend().copy(same.view, in.view);
+      cpu_backend().call({}, calls::Copy{same.view, in.view});
       Array<float> again(small);
-      cpu_backend().reduce(Reduction::sum, again.view, same.view, axes);
+      cpu_backend().call({}, calls::Reduce{Reduction::sum, again.view, same.view, axes});
       require_same_bits(first, again);
     }
   }
@@ -133,33 +133,33 @@ TEST_CASE("the layout of equal numbers does not change a sum") {
 
 TEST_CASE("a float32 sum of ten million numbers keeps its digits") {
   Array<float> in({10000000});
-  cpu_backend().fill(in.view, {0.1, 0});
+  cpu_backend().call({}, calls::Fill{in.view, {0.1, 0}});
   Array<float> out({1});
-  cpu_backend().reduce(Reduction::sum, out.view, in.view, {0});
+  cpu_backend().call({}, calls::Reduce{Reduction::sum, out.view, in.view, {0}});
   CHECK(std::abs(out.at({0}) - 1e6) < 1);
 }
 
 TEST_CASE("nothing sums to 0, multiplies to 1 and has no maximum") {
   const Array<float> in({3, 0, 2});
   Array<float> out({3, 1, 2});
-  cpu_backend().reduce(Reduction::sum, out.view, in.view, {1});
+  cpu_backend().call({}, calls::Reduce{Reduction::sum, out.view, in.view, {1}});
   for_each_index(out.view.shape, [&](const Dims& i) { CHECK(same_bits(out.at(i), 0.0f)); });
-  cpu_backend().reduce(Reduction::prod, out.view, in.view, {1});
+  cpu_backend().call({}, calls::Reduce{Reduction::prod, out.view, in.view, {1}});
   for_each_index(out.view.shape, [&](const Dims& i) { CHECK(out.at(i) == 1); });
-  CHECK_THROWS_AS(cpu_backend().reduce(Reduction::max, out.view, in.view, {1}), Error);
-  CHECK_THROWS_AS(cpu_backend().reduce(Reduction::min, out.view, in.view, {1}), Error);
+  CHECK_THROWS_AS(cpu_backend().call({}, calls::Reduce{Reduction::max, out.view, in.view, {1}}), Error);
+  CHECK_THROWS_AS(cpu_backend().call({}, calls::Reduce{Reduction::min, out.view, in.view, {1}}), Error);
   Array<int64_t> position({3, 1, 2});
-  CHECK_THROWS_AS(cpu_backend().reduce(Reduction::argmax, position.view, in.view, {1}), Error);
+  CHECK_THROWS_AS(cpu_backend().call({}, calls::Reduce{Reduction::argmax, position.view, in.view, {1}}), Error);
   Array<float> none({0, 1, 2});
-  cpu_backend().reduce(Reduction::max, none.view, Array<float>({0, 0, 2}).view, {1});
+  cpu_backend().call({}, calls::Reduce{Reduction::max, none.view, Array<float>({0, 0, 2}).view, {1}});
 }
 
 TEST_CASE("lanes without elements leave the sign of zero alone") {
   for (int64_t n : {1, 2, 3, 63, 64, 65, 5000}) {
     Array<double> in({n});
-    cpu_backend().fill(in.view, {-0.0, 0});
+    cpu_backend().call({}, calls::Fill{in.view, {-0.0, 0}});
     Array<double> out({1});
-    cpu_backend().reduce(Reduction::sum, out.view, in.view, {0});
+    cpu_backend().call({}, calls::Reduce{Reduction::sum, out.view, in.view, {0}});
     CHECK(std::signbit(out.at({0})));
   }
 }
@@ -172,7 +172,7 @@ TEST_CASE("NaN wins in max and min wherever it stands") {
         Array<float> in = std::move(Array<float>({n}).fill_random(6));
         in.at({place}) = nan;
         Array<float> out({1});
-        cpu_backend().reduce(kind, out.view, in.view, {0});
+        cpu_backend().call({}, calls::Reduce{kind, out.view, in.view, {0}});
         CHECK(std::isnan(out.at({0})));
       }
 }
@@ -192,7 +192,7 @@ TEST_CASE("in rows of every length NaN wins, of equal zeros the later stays, and
           Array<float> out({shape[0], 1, shape.rank == 3 ? 3 : 1});
           const View to{out.view.data, float32, shape.rank == 3 ? Shape{shape[0], 1, 3} : Shape{shape[0], 1},
                         shape.rank == 3 ? Strides{3, 3, 1} : Strides{1, 1}};
-          cpu_backend().reduce(kind, to, in.view, {1});
+          cpu_backend().call({}, calls::Reduce{kind, to, in.view, {1}});
           int64_t wrong = 0;
           for_each_index(to.shape, [&](const Dims& i) {
             const std::vector<float> x = elements_of<float>(in.view, {1}, i);
@@ -216,7 +216,7 @@ TEST_CASE("two axes that do not join are reduced in the tree's order, also where
   View part = wide.view;
   part.shape = {4, 4, 8, 2, 10};
   Array<float> out({4, 4, 8, 1, 10});
-  cpu_backend().reduce(Reduction::sum, out.view, part, {3});
+  cpu_backend().call({}, calls::Reduce{Reduction::sum, out.view, part, {3}});
   int64_t wrong = 0;
   for_each_index(out.view.shape, [&](const Dims& i) { wrong += out.at(i) != wide.at(i) + wide.at({i[0], i[1], i[2], 1, i[4]}); });
   CHECK(wrong == 0);
@@ -238,7 +238,7 @@ TEST_CASE("argmax and argmin find the first of equals, and NaN before any number
             Shape small = shape;
             small[axis] = 1;
             Array<int64_t> out(small, Layout::permuted);
-            cpu_backend().reduce(kind, out.view, in.view, {axis});
+            cpu_backend().call({}, calls::Reduce{kind, out.view, in.view, {axis}});
             for_each_index(small, [&](const Dims& i) {
               const std::vector<float> x = elements_of<float>(in.view, {axis}, i);
               size_t best = 0;
@@ -250,7 +250,7 @@ TEST_CASE("argmax and argmin find the first of equals, and NaN before any number
   Array<bool> truth({4});
   truth.at({2}) = truth.at({3}) = true;
   Array<int64_t> place({1});
-  cpu_backend().reduce(Reduction::argmax, place.view, truth.view, {0});
+  cpu_backend().call({}, calls::Reduce{Reduction::argmax, place.view, truth.view, {0}});
   CHECK(place.at({0}) == 2);
 }
 
@@ -258,6 +258,6 @@ TEST_CASE("integer sums wrap") {
   Array<int64_t> in({2});
   in.at({0}) = in.at({1}) = std::numeric_limits<int64_t>::max();
   Array<int64_t> out({1});
-  cpu_backend().reduce(Reduction::sum, out.view, in.view, {0});
+  cpu_backend().call({}, calls::Reduce{Reduction::sum, out.view, in.view, {0}});
   CHECK(out.at({0}) == -2);
 }

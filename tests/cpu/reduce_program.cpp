@@ -23,13 +23,13 @@ int64_t differing(DType t, Reduction kind, const Shape& shape, const Axes& axes,
   const Access inputs[2] = {a.access(), {b.data(), t, second}};
   Array values(t, shape);
   const Access to = values.access();
-  cpu_backend().elementwise(program, shape, inputs, &to);
+  cpu_backend().call({}, calls::Elementwise{program, shape, inputs, &to});
   Shape kept = shape;
   for (int64_t axis : axes) kept[static_cast<int>(axis)] = 1;
   Array want(t, kept), got(t, kept);
   const View want_view{want.data(), t, kept, want.strides}, got_view{got.data(), t, kept, got.strides};
-  cpu_backend().reduce(kind, want_view, {values.data(), t, shape, values.strides}, axes);
-  cpu_backend().reduce_program(kind, got_view, program, shape, inputs, axes);
+  cpu_backend().call({}, calls::Reduce{kind, want_view, {values.data(), t, shape, values.strides}, axes});
+  cpu_backend().call({}, calls::ReduceProgram{kind, got_view, program, shape, inputs, axes});
   int64_t wrong = 0;
   for (int64_t i = 0; i < numel(kept); ++i) wrong += std::memcmp(want.element(i), got.element(i), size_of(t)) != 0;
   return wrong;

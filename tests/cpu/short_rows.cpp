@@ -18,7 +18,7 @@ int64_t wrong_elements(const Shape& shape, const Strides& strides) {
   const Access in{x.data() - low, float32, strides}, to{out.view.data, float32, out.view.strides};
   const Instr code{Op::neg_, 1, 0, 0, 0};
   const uint16_t result = 1;
-  cpu_backend().elementwise({float32, 1, 0, nullptr, 1, &code, 1, &result}, shape, &in, &to);
+  cpu_backend().call({}, calls::Elementwise{{float32, 1, 0, nullptr, 1, &code, 1, &result}, shape, &in, &to});
   int64_t wrong = 0;
   for_each_index(shape, [&](const Dims& i) {
     int64_t at = -low;
@@ -71,7 +71,7 @@ TEST_CASE("short rows beside an operand that repeats with a period, and rows ove
     if (omp_set_num_threads) omp_set_num_threads(threads);
     Array<float> out(shape);
     const Access to{out.view.data, float32, out.view.strides};
-    cpu_backend().elementwise({float32, 2, 0, nullptr, 1, &code, 1, &result}, shape, in, &to);
+    cpu_backend().call({}, calls::Elementwise{{float32, 2, 0, nullptr, 1, &code, 1, &result}, shape, in, &to});
     int64_t wrong = 0;
     for_each_index(shape, [&](const Dims& i) { wrong += out.at(i) != mean.at({i[1], i[2]}) - point.at({i[0], i[2]}); });
     CHECK(wrong == 0);

@@ -20,7 +20,7 @@ TEMPLATE_TEST_CASE("sorting is stable in both directions, in every layout", "", 
               for_each_index(shape, [&](const Dims& i) { in.at(i) = static_cast<TestType>(std::floor(static_cast<double>(in.at(i)))); });
             Array<TestType> values(shape, to);
             Array<int64_t> positions(shape, Layout::reversed);
-            cpu_backend().sort(values.view, positions.view, in.view, axis, descending);
+            cpu_backend().call({}, calls::Sort{values.view, positions.view, in.view, axis, descending});
             Shape lines = shape;
             lines[axis] = std::min<int64_t>(1, shape[axis]);
             for_each_index(lines, [&](Dims i) {
@@ -48,11 +48,11 @@ TEST_CASE("NaN comes last in either direction") {
   Array<int64_t> positions({5});
   const float x[] = {nan, 2, nan, 1, 3};
   for (int i = 0; i < 5; ++i) in.at({i}) = x[i];
-  cpu_backend().sort(values.view, positions.view, in.view, 0, false);
+  cpu_backend().call({}, calls::Sort{values.view, positions.view, in.view, 0, false});
   const int64_t up[] = {3, 1, 4, 0, 2}, down[] = {4, 1, 3, 0, 2};
   for (int i = 0; i < 5; ++i) CHECK(positions.at({i}) == up[i]);
   CHECK(std::isnan(values.at({3})));
-  cpu_backend().sort(values.view, positions.view, in.view, 0, true);
+  cpu_backend().call({}, calls::Sort{values.view, positions.view, in.view, 0, true});
   for (int i = 0; i < 5; ++i) CHECK(positions.at({i}) == down[i]);
   CHECK(std::isnan(values.at({4})));
 }
@@ -61,11 +61,11 @@ TEST_CASE("many lines sort the same for any number of threads") {
   const Array<float> in = std::move(Array<float>({100, 300}).fill_random(1));
   Array<float> first({100, 300});
   Array<int64_t> positions({100, 300});
-  cpu_backend().sort(first.view, positions.view, in.view, 1, false);
+  cpu_backend().call({}, calls::Sort{first.view, positions.view, in.view, 1, false});
   with_threads([&] {
     Array<float> again({100, 300});
     Array<int64_t> where({100, 300});
-    cpu_backend().sort(again.view, where.view, in.view, 1, false);
+    cpu_backend().call({}, calls::Sort{again.view, where.view, in.view, 1, false});
     require_same_bits(first, again);
     require_same_bits(positions, where);
   });

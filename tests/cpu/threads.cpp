@@ -9,12 +9,12 @@ TEST_CASE("two host threads compute at the same time what each computes alone") 
   const Backend& b = cpu_backend();
   const Array<float> x = std::move(Array<float>({400, 300}).fill_random(1)), w = std::move(Array<float>({300, 200}).fill_random(2));
   const auto compute = [&](Array<float>& product, Array<float>& sums, Array<float>& turned) {
-    b.matmul(product.view, x.view, w.view);
-    b.reduce(Reduction::sum, sums.view, x.view, {0});
+    b.call({}, calls::Matmul{product.view, x.view, w.view});
+    b.call({}, calls::Reduce{Reduction::sum, sums.view, x.view, {0}});
     View t = x.view;
     t.shape = {300, 400};
     t.strides = {1, 300};
-    b.copy(turned.view, t);
+    b.call({}, calls::Copy{turned.view, t});
   };
   Array<float> product({400, 200}), sums({1, 300}), turned({300, 400});
   compute(product, sums, turned);

@@ -35,9 +35,9 @@ void check(Dice& dice, DType type, const Shape& x_shape, int64_t outputs, int64_
   const Twin to_x(dice, type, x_shape), to_w(dice, type, w_shape), to_y(dice, type, y_shape);
   on_both([&](const Backend& b, Side side) {
     const Where at = Where::here();
-    b.convolution(at, ConvolutionPart::forward, to_y.on(side), x.on(side), w.on(side), g);
-    b.convolution(at, ConvolutionPart::input, to_x.on(side), y.on(side), w.on(side), g);
-    b.convolution(at, ConvolutionPart::weight, to_w.on(side), x.on(side), y.on(side), g);
+    b.call(at, calls::Convolve{ConvolutionPart::forward, to_y.on(side), x.on(side), w.on(side), g});
+    b.call(at, calls::Convolve{ConvolutionPart::input, to_x.on(side), y.on(side), w.on(side), g});
+    b.call(at, calls::Convolve{ConvolutionPart::weight, to_w.on(side), x.on(side), y.on(side), g});
   });
   INFO(name_of(type) << " x " << to_string(x_shape) << " w " << to_string(w_shape) << " y " << to_string(y_shape) << " stride "
                      << g.stride[0] << " " << g.stride[1] << " before " << g.before[0] << " " << g.before[1] << " dilation "
@@ -50,7 +50,7 @@ void check(Dice& dice, DType type, const Shape& x_shape, int64_t outputs, int64_
 }  // namespace
 
 TEST_CASE("convolutions of every geometry and both adjoints agree with the CPU's to rounding") {
-  if (!gpu() || !gpu()->convolution || !cpu_backend().convolution) return;
+  if (!gpu() || !gpu()->has<calls::Convolve>()) return;
   Dice dice(91);
   for (int n = trials(40); n > 0; --n)
     for (DType type : {float32, float64}) {

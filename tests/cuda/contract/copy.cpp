@@ -12,7 +12,7 @@ constexpr DType types[] = {DType::float32, DType::float64, DType::int64, DType::
 
 void check_copy(Dice& dice, DType to, DType from, const Shape& shape, Layout layout) {
   const Twin in(dice, from, shape, layout, {-300, 300, true}), out(dice, to, shape, layout == Layout::contiguous ? layout : Layout::any);
-  on_both([&](const Backend& b, Side side) { b.copy(out.on(side), in.on(side)); });
+  on_both([&](const Backend& b, Side side) { b.call({}, calls::Copy{out.on(side), in.on(side)}); });
   INFO(name_of(from) << " to " << name_of(to));
   REQUIRE(out.difference() == "");
 }
@@ -43,7 +43,7 @@ TEST_CASE("transpositions of every size move every element") {
           View from = in.on(side);
           std::swap(from.shape[other], from.shape[shape.rank - 1]);
           std::swap(from.strides[other], from.strides[shape.rank - 1]);
-          b.copy(out.on(side), from);
+          b.call({}, calls::Copy{out.on(side), from});
         });
         REQUIRE(out.difference() == "");
       }
@@ -58,7 +58,7 @@ TEST_CASE("fills write the constant and nothing beside it") {
                             Immediate{std::numeric_limits<double>::quiet_NaN(), 256}}) {
       for (int n = trials(5); n > 0; --n) {
         const Twin out(dice, type, random_shape(dice, 0, 5, 3000));
-        on_both([&](const Backend& b, Side side) { b.fill(out.on(side), value); });
+        on_both([&](const Backend& b, Side side) { b.call({}, calls::Fill{out.on(side), value}); });
         REQUIRE(out.difference() == "");
       }
     }

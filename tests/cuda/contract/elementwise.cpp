@@ -51,7 +51,7 @@ void check_row(Dice& dice, Op op, DType dtype, const Shape& shape, Layout layout
     std::vector<Access> at;
     for (const Twin& t : in) at.push_back(t.access(side));
     const Access to = out.access(side);
-    b.elementwise({dtype, count, 0, nullptr, 1, &code, 1, &result}, shape, at.data(), &to);
+    b.call({}, calls::Elementwise{{dtype, count, 0, nullptr, 1, &code, 1, &result}, shape, at.data(), &to});
   });
   INFO(r.name << " " << name_of(dtype) << " specials " << specials);
   REQUIRE(out.difference(ulps_of(op, dtype)) == "");
@@ -130,7 +130,7 @@ void check_program(Dice& dice, const RandomProgram& p, const Shape& shape, Layou
     std::vector<Access> from, to;
     for (const Twin& t : in) from.push_back(t.access(side));
     for (const Twin* t : out) to.push_back(t->access(side));
-    b.elementwise(p.program(), shape, from.data(), to.data());
+    b.call({}, calls::Elementwise{p.program(), shape, from.data(), to.data()});
   });
   std::string text;
   for (const Instr& i : p.code) text += fmt::format("r{} = {}(r{}, r{}, r{}); ", i.out, row(i.op).name, i.a, i.b, i.c);
@@ -189,7 +189,7 @@ TEST_CASE("constants of every kind reach a program unchanged") {
       const Twin a(dice, dtype, {5}), b(dice, dtype, {5});
       on_both([&](const Backend& on, Side side) {
         const Access to[] = {a.access(side), b.access(side)};
-        on.elementwise({dtype, 0, 2, constants, 0, nullptr, 2, results}, {5}, nullptr, to);
+        on.call({}, calls::Elementwise{{dtype, 0, 2, constants, 0, nullptr, 2, results}, Shape{5}, nullptr, to});
       });
       INFO(name_of(dtype) << " " << value);
       REQUIRE(a.difference() == "");

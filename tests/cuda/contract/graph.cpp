@@ -41,20 +41,20 @@ TEST_CASE("calls that are taken down run when the graph is launched, each time a
   Twin y(dice, float32, {70, 8});
   const auto calls = [&](const Backend& b, Side s) {
     const KeyWords words{{0, 0}, static_cast<const int64_t*>(key.on(s).data)};
-    b.random(Random::uniform, noise.on(s), words, 3);
-    b.fold(next.on(s), words, data.on(s));
-    b.copy(key.on(s), next.on(s));
-    b.sort(sorted.on(s), order.on(s), x.on(s), 1, false);
-    b.cumsum(total.on(s), noise.on(s), 0);
-    b.reduce(Reduction::sum, sum.on(s), noise.on(s), {0, 1});
+    b.call({}, calls::Draw{Random::uniform, noise.on(s), words, 3});
+    b.call({}, calls::Fold{next.on(s), words, data.on(s)});
+    b.call({}, calls::Copy{key.on(s), next.on(s)});
+    b.call({}, calls::Sort{sorted.on(s), order.on(s), x.on(s), 1, false});
+    b.call({}, calls::CumSum{total.on(s), noise.on(s), 0});
+    b.call({}, calls::Reduce{Reduction::sum, sum.on(s), noise.on(s), {0, 1}});
   };
   on_both(calls);
-  gpu()->matmul(y.on(Side::device), x.on(Side::device), w.on(Side::device));
+  gpu()->call({}, calls::Matmul{y.on(Side::device), x.on(Side::device), w.on(Side::device)});
   const std::vector<double> product = y.downloaded();
   y.upload();
   const Ended graph{taken_down([&](const Backend& b) {
     calls(b, Side::device);
-    b.matmul(y.on(Side::device), x.on(Side::device), w.on(Side::device));
+    b.call({}, calls::Matmul{y.on(Side::device), x.on(Side::device), w.on(Side::device)});
   })};
   REQUIRE(graph.graph);
   for (const Twin* t : std::initializer_list<const Twin*>{&noise, &total, &sum, &sorted, &order, &key, &next, &y})
@@ -74,9 +74,9 @@ TEST_CASE("scratch memory of a graph is nobody else's until the graph goes") {
   const Twin x(dice, float32, {3, 30000}), sum(dice, float32, {3, 1}), order(dice, int64, {3, 30000}), sorted(dice, float32, {3, 30000});
   const int64_t live = b.memory().live;
   const auto calls = [&](const Backend& on, Side s) {
-    on.reduce(Reduction::sum, sum.on(s), x.on(s), {1});
-    on.sort(sorted.on(s), order.on(s), x.on(s), 1, true);
-    on.sort(sorted.on(s), order.on(s), x.on(s), 1, false);
+    on.call({}, calls::Reduce{Reduction::sum, sum.on(s), x.on(s), {1}});
+    on.call({}, calls::Sort{sorted.on(s), order.on(s), x.on(s), 1, true});
+    on.call({}, calls::Sort{sorted.on(s), order.on(s), x.on(s), 1, false});
   };
   calls(b, Side::device);
   {
@@ -89,14 +89,14 @@ TEST_CASE("scratch memory of a graph is nobody else's until the graph goes") {
       for (int k = 0; k < 3; ++k) {
         blocks.emplace_back(b.allocate(Where::here(), bytes), bytes);
         const auto n = static_cast<int64_t>(bytes);
-        b.fill({blocks.back().first, boolean, {n}, {1}}, {1, 1});
+        b.call({}, calls::Fill{{blocks.back().first, boolean, {n}, {1}}, {1, 1}});
       }
     b.launch_graph(graph.graph);
     calls(cpu_backend(), Side::host);
     for (const Twin* t : {&sum, &sorted, &order}) CHECK(t->difference() == "");
     for (const auto& [data, bytes] : blocks) {
       std::vector<char> got(bytes);
-      b.download(got.data(), data, bytes);
+      b.call({}, calls::Download{{got.data(), bytes}, calls::bytes_at(data, bytes)});
       CHECK(got == std::vector<char>(bytes, 1));
       b.release(data, bytes);
     }
@@ -117,16 +117,20 @@ TEST_CASE("what waits for the GPU is refused in a graph, by name, and the device
   };
   double value = 1;
   void* at = a.on(Side::device).data;
-  CHECK(refusal([&](const Backend& on) { on.download(&value, at, 8); }).find("download") != std::string::npos);
-  CHECK(refusal([&](const Backend& on) { on.upload(at, &value, 8); }).find("upload") != std::string::npos);
+  CHECK(refusal([&](const Backend& on) {
+          on.call({}, calls::Download{{&value, 8}, calls::bytes_at(at, 8)});
+        }).find("download") != std::string::npos);
+  CHECK(refusal([&](const Backend& on) {
+          on.call({}, calls::Upload{calls::bytes_at(at, 8), {&value, 8}});
+        }).find("upload") != std::string::npos);
   CHECK(refusal([](const Backend& on) { on.synchronise(); }).find("synchronise") != std::string::npos);
   CHECK(refusal([](const Backend& on) { on.begin_graph(); }).find("already") != std::string::npos);
   CHECK(refusal([&](const Backend& on) {
-          on.symeig(Where::here(), values.on(Side::device), out.on(Side::device), a.on(Side::device));
-        }).find("symeig [3, 3]") != std::string::npos);
+          on.call(Where::here(), calls::Eigh{values.on(Side::device), out.on(Side::device), a.on(Side::device)});
+        }).find("eigh [3, 3]") != std::string::npos);
   CHECK_THROWS_AS(b.end_graph(true), Error);
   CHECK(a.difference() == "");
-  on_both([&](const Backend& on, Side s) { on.copy(out.on(s), a.on(s)); });
+  on_both([&](const Backend& on, Side s) { on.call({}, calls::Copy{out.on(s), a.on(s)}); });
   CHECK(out.difference() == "");
 }
 
@@ -136,14 +140,14 @@ TEST_CASE("a thread's capture takes down its own calls only") {
   Dice dice(8);
   const Twin x(dice, float32, {50}), mine(dice, float32, {50}), other(dice, float32, {50});
   b.begin_graph();
-  b.copy(mine.on(Side::device), x.on(Side::device));
+  b.call({}, calls::Copy{mine.on(Side::device), x.on(Side::device)});
   std::thread([&] {
-    on_both([&](const Backend& on, Side s) { on.copy(other.on(s), x.on(s)); });
+    on_both([&](const Backend& on, Side s) { on.call({}, calls::Copy{other.on(s), x.on(s)}); });
     CHECK(other.difference() == "");  // it has run
   }).join();
   const Ended graph{b.end_graph(true)};
   CHECK(mine.difference() == "");
-  cpu_backend().copy(mine.on(Side::host), x.on(Side::host));
+  cpu_backend().call({}, calls::Copy{mine.on(Side::host), x.on(Side::host)});
   b.launch_graph(graph.graph);
   CHECK(mine.difference() == "");
 }
@@ -161,9 +165,9 @@ TEST_CASE("a wrong index in a graph reads 0, adds nothing, and is named by whoev
   };
   const Where at = Where::here();
   const auto calls = [&](const Backend& on, Side s) {
-    on.index_select(at, taken.on(s), in.on(s), index.on(s), 0);
-    on.index_add(at, sums.on(s), index.on(s), taken.on(s), 0);
-    on.index_add(at, long_sums.on(s), long_index.on(s), column.on(s), 0);
+    on.call(at, calls::IndexSelect{taken.on(s), in.on(s), index.on(s), 0});
+    on.call(at, calls::IndexAdd{sums.on(s), index.on(s), taken.on(s), 0});
+    on.call(at, calls::IndexAdd{long_sums.on(s), long_index.on(s), column.on(s), 0});
   };
   const auto agree = [&] {
     for (const Twin* t : {&taken, &sums, &long_sums}) CHECK(t->difference() == "");

@@ -25,8 +25,8 @@ TEST_CASE("gather and index_select read what the CPU reads") {
       const Twin index = positions(dice, shape, in.shape()[axis]), line = positions(dice, {shape[axis]}, in.shape()[axis]);
       const Twin gathered(dice, type, shape), selected(dice, type, shape);
       on_both([&](const Backend& b, Side side) {
-        b.gather(Where::here(), gathered.on(side), in.on(side), index.on(side), axis);
-        b.index_select(Where::here(), selected.on(side), in.on(side), line.on(side), axis);
+        b.call(Where::here(), calls::Gather{gathered.on(side), in.on(side), index.on(side), axis});
+        b.call(Where::here(), calls::IndexSelect{selected.on(side), in.on(side), line.on(side), axis});
       });
       INFO("from " << to_string(in.shape()) << " along " << axis);
       REQUIRE(gathered.difference() == "");
@@ -48,8 +48,8 @@ TEST_CASE("scatter_add and index_add add in the CPU's order") {
       const Twin index = positions(dice, shape, to[axis]), line = positions(dice, {shape[axis]}, to[axis]);
       const Twin scattered(dice, type, to), added(dice, type, to);
       on_both([&](const Backend& b, Side side) {
-        b.scatter_add(Where::here(), scattered.on(side), index.on(side), in.on(side), axis);
-        b.index_add(Where::here(), added.on(side), line.on(side), in.on(side), axis);
+        b.call(Where::here(), calls::ScatterAdd{scattered.on(side), index.on(side), in.on(side), axis});
+        b.call(Where::here(), calls::IndexAdd{added.on(side), line.on(side), in.on(side), axis});
       });
       INFO("into " << to_string(to) << " along " << axis << " from " << to_string(shape));
       REQUIRE(scattered.difference() == "");
@@ -65,8 +65,8 @@ TEST_CASE("thousands of additions into few rows keep their order") {
       const Twin in(dice, type, {3000, 7}, Layout::contiguous), line = positions(dice, {3000}, rows), out(dice, type, {rows, 7});
       const Twin flat(dice, type, {3000}, Layout::contiguous), sums(dice, type, {rows});
       on_both([&](const Backend& b, Side side) {
-        b.index_add(Where::here(), out.on(side), line.on(side), in.on(side), 0);
-        b.scatter_add(Where::here(), sums.on(side), line.on(side), flat.on(side), 0);
+        b.call(Where::here(), calls::IndexAdd{out.on(side), line.on(side), in.on(side), 0});
+        b.call(Where::here(), calls::ScatterAdd{sums.on(side), line.on(side), flat.on(side), 0});
       });
       REQUIRE(out.difference() == "");
       REQUIRE(sums.difference() == "");
@@ -89,16 +89,17 @@ TEST_CASE("an index out of range is the CPU's error, and nothing is written") {
       CHECK(!ours.empty());
       CHECK(ours == theirs);
     };
-    check([&](const Backend& b, Side side) { b.gather(at, picked.on(side), in.on(side), index.on(side), 0); });
-    check([&](const Backend& b, Side side) { b.index_select(at, picked.on(side), in.on(side), line.on(side), 0); });
-    check([&](const Backend& b, Side side) { b.scatter_add(at, sums.on(side), index.on(side), rows.on(side), 0); });
-    check([&](const Backend& b, Side side) { b.index_add(at, sums.on(side), line.on(side), rows.on(side), 0); });
+    check([&](const Backend& b, Side side) { b.call(at, calls::Gather{picked.on(side), in.on(side), index.on(side), 0}); });
+    check([&](const Backend& b, Side side) { b.call(at, calls::IndexSelect{picked.on(side), in.on(side), line.on(side), 0}); });
+    check([&](const Backend& b, Side side) { b.call(at, calls::ScatterAdd{sums.on(side), index.on(side), rows.on(side), 0}); });
+    check([&](const Backend& b, Side side) { b.call(at, calls::IndexAdd{sums.on(side), line.on(side), rows.on(side), 0}); });
     CHECK(picked.difference() == "");
     CHECK(sums.difference() == "");
   }
   const Twin bools(dice, boolean, {3}), none(dice, boolean, {3}), index = positions(dice, {3}, 3);
-  const auto [ours, theirs] =
-      messages([&](const Backend& b, Side side) { b.index_add(Where::here(), none.on(side), index.on(side), bools.on(side), 0); });
+  const auto [ours, theirs] = messages([&](const Backend& b, Side side) {
+    b.call(Where::here(), calls::IndexAdd{none.on(side), index.on(side), bools.on(side), 0});
+  });
   CHECK(!ours.empty());
   CHECK(!theirs.empty());
 }

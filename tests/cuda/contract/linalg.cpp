@@ -51,21 +51,21 @@ TEST_CASE("factorisations agree with the CPU's to rounding") {
         const Twin lower(dice, type, spd.shape(), Layout::contiguous), logs(dice, type, batch, Layout::contiguous),
             signs(dice, type, batch, Layout::contiguous);
         on_both([&](const Backend& b, Side side) {
-          b.cholesky(at, lower.on(side), spd.on(side));
-          b.logabsdet(at, logs.on(side), signs.on(side), a.on(side));
+          b.call(at, calls::Cholesky{lower.on(side), spd.on(side)});
+          b.call(at, calls::SlogDet{logs.on(side), signs.on(side), a.on(side)});
         });
         require_close(lower, n);
         require_close(logs, n);
         REQUIRE(signs.difference() == "");
         for (int64_t m : {1, 3, 0}) {
           const Twin sides(dice, type, joined(batch, n, m), Layout::contiguous), x(dice, type, joined(batch, n, m), Layout::contiguous);
-          on_both([&](const Backend& b, Side side) { b.solve(at, x.on(side), a.on(side), sides.on(side)); });
+          on_both([&](const Backend& b, Side side) { b.call(at, calls::Solve{x.on(side), a.on(side), sides.on(side)}); });
           require_close(x, n);
           for (Triangle triangle : {Triangle::lower, Triangle::upper})
             for (bool transposed : {false, true}) {
               const Twin y(dice, type, sides.shape(), Layout::contiguous);
               on_both([&](const Backend& b, Side side) {
-                b.triangular_solve(at, y.on(side), a.on(side), sides.on(side), triangle, transposed);
+                b.call(at, calls::TriangularSolve{y.on(side), a.on(side), sides.on(side), triangle, transposed});
               });
               INFO((triangle == Triangle::lower ? "lower" : "upper") << (transposed ? " transposed" : ""));
               require_close(y, n);
@@ -91,7 +91,7 @@ TEST_CASE("symmetric eigenvalues and vectors agree with the CPU's to rounding, s
         Shape lines = batch;
         lines.push_back(n);
         const Twin values(dice, type, lines, Layout::contiguous), vectors(dice, type, a.shape(), Layout::contiguous);
-        on_both([&](const Backend& b, Side side) { b.symeig(Where::here(), values.on(side), vectors.on(side), a.on(side)); });
+        on_both([&](const Backend& b, Side side) { b.call(Where::here(), calls::Eigh{values.on(side), vectors.on(side), a.on(side)}); });
         require_close(values, 10 * n);
         require_close(vectors, 10 * n);
       }
@@ -100,9 +100,11 @@ TEST_CASE("symmetric eigenvalues and vectors agree with the CPU's to rounding, s
   bad.upload();
   const Twin values(dice, float64, {2, 3}, Layout::contiguous), vectors(dice, float64, {2, 3, 3}, Layout::contiguous);
   const Where at = Where::here();
-  const auto [ours, theirs] = messages([&](const Backend& b, Side side) { b.symeig(at, values.on(side), vectors.on(side), bad.on(side)); });
+  const auto [ours, theirs] = messages([&](const Backend& b, Side side) {
+    b.call(at, calls::Eigh{values.on(side), vectors.on(side), bad.on(side)});
+  });
   CHECK(!ours.empty());
-  CHECK(theirs.find("symeig: matrix 1 of batch [2]") != std::string::npos);
+  CHECK(theirs.find("eigh: matrix 1 of batch [2]") != std::string::npos);
 }
 
 TEST_CASE("a matrix that cannot be factored is the CPU's error, with the batch entry") {
@@ -125,10 +127,12 @@ TEST_CASE("a matrix that cannot be factored is the CPU's error, with the batch e
         CHECK(!ours.empty());
         CHECK(ours == theirs);
       };
-      check([&](const Backend& b, Side side) { b.cholesky(at, out.on(side), a.on(side)); });
-      check([&](const Backend& b, Side side) { b.solve(at, x.on(side), a.on(side), sides.on(side)); });
-      check([&](const Backend& b, Side side) { b.triangular_solve(at, x.on(side), a.on(side), sides.on(side), Triangle::lower, false); });
-      on_both([&](const Backend& b, Side side) { b.logabsdet(at, logs.on(side), signs.on(side), a.on(side)); });
+      check([&](const Backend& b, Side side) { b.call(at, calls::Cholesky{out.on(side), a.on(side)}); });
+      check([&](const Backend& b, Side side) { b.call(at, calls::Solve{x.on(side), a.on(side), sides.on(side)}); });
+      check([&](const Backend& b, Side side) {
+        b.call(at, calls::TriangularSolve{x.on(side), a.on(side), sides.on(side), Triangle::lower, false});
+      });
+      on_both([&](const Backend& b, Side side) { b.call(at, calls::SlogDet{logs.on(side), signs.on(side), a.on(side)}); });
       Dims bad = batch;
       if (batch.rank == 2) bad = {1, 0};
       CHECK(logs.at(bad) == -HUGE_VAL);

@@ -12,7 +12,7 @@ namespace {
 void check(Dice& dice, DType type, const Shape& batch, int64_t m, int64_t k, int64_t n, Layout layout) {
   const Twin a(dice, type, joined(batch, m, k), layout), b(dice, type, joined(batch, k, n), layout);
   const Twin out(dice, type, joined(batch, m, n), layout == Layout::contiguous ? layout : Layout::any);
-  on_both([&](const Backend& on, Side side) { on.matmul(out.on(side), a.on(side), b.on(side)); });
+  on_both([&](const Backend& on, Side side) { on.call({}, calls::Matmul{out.on(side), a.on(side), b.on(side)}); });
   INFO(name_of(type) << " batch " << to_string(batch) << ": " << m << " " << k << " " << n << ", strides "
                      << to_string(a.on(Side::host).strides) << " x " << to_string(b.on(Side::host).strides) << " to "
                      << to_string(out.on(Side::host).strides));
@@ -65,7 +65,7 @@ TEST_CASE("float32 products keep all 24 bits") {
   });
   a.upload();
   b.upload();
-  on_both([&](const Backend& on, Side side) { on.matmul(out.on(side), a.on(side), b.on(side)); });
+  on_both([&](const Backend& on, Side side) { on.call({}, calls::Matmul{out.on(side), a.on(side), b.on(side)}); });
   CHECK(out.difference() == "");
 }
 
@@ -73,7 +73,9 @@ TEST_CASE("bool matrices are refused as on the CPU") {
   if (!gpu()) return;
   Dice dice(53);
   const Twin a(dice, boolean, {2, 2}), out(dice, boolean, {2, 2});
-  const auto [ours, theirs] = messages([&](const Backend& b, Side side) { b.matmul(out.on(side), a.on(side), a.on(side)); });
+  const auto [ours, theirs] = messages([&](const Backend& b, Side side) {
+    b.call({}, calls::Matmul{out.on(side), a.on(side), a.on(side)});
+  });
   CHECK(!ours.empty());
   CHECK(ours == theirs);
 }

@@ -16,15 +16,15 @@ TEST_CASE("bytes come back as they were sent, and the sender's buffer is free at
     for (size_t i = 0; i < bytes; ++i) sent[i] = kept[i] = static_cast<unsigned char>(i * 7 + i / 251);
     void* at = b.allocate(Where::here(), bytes);
     CHECK(reinterpret_cast<uintptr_t>(at) % 64 == 0);
-    b.upload(at, sent.data(), bytes);
+    b.call({}, calls::Upload{calls::bytes_at(at, bytes), {sent.data(), bytes}});
     std::memset(sent.data(), 0, bytes);
-    b.download(got.data(), at, bytes);
+    b.call({}, calls::Download{{got.data(), bytes}, calls::bytes_at(at, bytes)});
     CHECK(got == kept);
     b.release(at, bytes);
   }
   void* none = b.allocate(Where::here(), 0);
-  b.upload(none, nullptr, 0);
-  b.download(nullptr, none, 0);
+  b.call({}, calls::Upload{calls::bytes_at(none, 0), {nullptr, 0}});
+  b.call({}, calls::Download{{nullptr, 0}, calls::bytes_at(none, 0)});
   b.release(none, 0);
   b.release(nullptr, 0);
 }
@@ -69,7 +69,7 @@ TEST_CASE("more memory than there is throws with the caller's line, and the devi
   CHECK(b.memory().live == live);
   Dice dice(81);
   const Twin in(dice, float32, {1000}), out(dice, float32, {1000});
-  on_both([&](const Backend& on, Side side) { on.copy(out.on(side), in.on(side)); });
+  on_both([&](const Backend& on, Side side) { on.call({}, calls::Copy{out.on(side), in.on(side)}); });
   CHECK(out.difference() == "");
 }
 
@@ -84,8 +84,8 @@ TEST_CASE("threads may use the device at the same time") {
         for (int n = 0; n < 20 && said[t].empty(); ++n) {
           const Twin in(dice, float64, {64, 50}), sums(dice, float64, {64, 1}), copy(dice, float32, {64, 50});
           on_both([&](const Backend& b, Side side) {
-            b.reduce(Reduction::sum, sums.on(side), in.on(side), {1});
-            b.copy(copy.on(side), in.on(side));
+            b.call({}, calls::Reduce{Reduction::sum, sums.on(side), in.on(side), {1}});
+            b.call({}, calls::Copy{copy.on(side), in.on(side)});
           });
           said[t] = sums.difference() + copy.difference();
         }

@@ -30,8 +30,8 @@ TEST_CASE("uniforms, normals and words have the CPU's bits at every offset") {
       const Twin at(dice, s.dtype, shape, Layout::contiguous), key(dice, int64, {2}, Layout::contiguous, {0, 4294967296.0, false});
       const Twin from_memory(dice, s.dtype, shape, Layout::contiguous);
       on_both([&](const Backend& b, Side side) {
-        b.random(s.kind, at.on(side), {{static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)}, nullptr}, offset);
-        b.random(s.kind, from_memory.on(side), {{1, 2}, static_cast<const int64_t*>(key.on(side).data)}, offset);
+        b.call({}, calls::Draw{s.kind, at.on(side), {{static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)}, nullptr}, offset});
+        b.call({}, calls::Draw{s.kind, from_memory.on(side), {{1, 2}, static_cast<const int64_t*>(key.on(side).data)}, offset});
       });
       INFO("kind " << static_cast<int>(s.kind) << " offset " << offset);
       REQUIRE(at.difference() == "");
@@ -49,8 +49,8 @@ TEST_CASE("folded keys have the CPU's bits") {
         key(dice, int64, {2}, Layout::contiguous, {0, 4294967296.0, false});
     const Twin a(dice, int64, pairs, Layout::contiguous), b(dice, int64, pairs, Layout::contiguous);
     on_both([&](const Backend& on, Side side) {
-      on.fold(a.on(side), {{7, 9}, nullptr}, data.on(side));
-      on.fold(b.on(side), {{1, 2}, static_cast<const int64_t*>(key.on(side).data)}, data.on(side));
+      on.call({}, calls::Fold{a.on(side), {{7, 9}, nullptr}, data.on(side)});
+      on.call({}, calls::Fold{b.on(side), {{1, 2}, static_cast<const int64_t*>(key.on(side).data)}, data.on(side)});
     });
     REQUIRE(a.difference() == "");
     REQUIRE(b.difference() == "");

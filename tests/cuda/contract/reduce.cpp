@@ -21,7 +21,7 @@ void check(Dice& dice, Reduction kind, const Twin& in, const Axes& axes) {
   if (kind == Reduction::sum && in.dtype() == DType::boolean) return;
   if (elements == 0 && kind != Reduction::sum && kind != Reduction::prod) return;  // an error, below
   const Twin out(dice, picks_position(kind) ? DType::int64 : in.dtype(), shape);
-  on_both([&](const Backend& b, Side side) { b.reduce(kind, out.on(side), in.on(side), axes); });
+  on_both([&](const Backend& b, Side side) { b.call({}, calls::Reduce{kind, out.on(side), in.on(side), axes}); });
   INFO("kind " << static_cast<int>(kind) << " of " << name_of(in.dtype()) << " " << to_string(in.shape()) << " strides "
                << to_string(in.on(Side::host).strides) << " over " << to_string(axes));
   REQUIRE(out.difference() == "");
@@ -102,8 +102,9 @@ TEST_CASE("nothing to reduce is 0, 1 or the CPU's error") {
     check_all_kinds(dice, in, {0});
     for (Reduction kind : kinds) {
       const bool fails = (kind != Reduction::sum && kind != Reduction::prod) || (kind == Reduction::sum && type == DType::boolean);
-      const auto [ours, theirs] =
-          messages([&](const Backend& b, Side side) { b.reduce(kind, (picks_position(kind) ? at : out).on(side), in.on(side), {1}); });
+      const auto [ours, theirs] = messages([&](const Backend& b, Side side) {
+        b.call({}, calls::Reduce{kind, (picks_position(kind) ? at : out).on(side), in.on(side), {1}});
+      });
       CHECK(ours.empty() != fails);
       CHECK(ours == theirs);
     }

@@ -21,10 +21,10 @@ void check(Dice& dice, Reduction kind, DType dtype, const Shape& shape, const Ax
   const Twin out(dice, position ? int64 : dtype, small);
 
   const Access host[] = {a.access(Side::host), b.access(Side::host)}, to = between.access(Side::host);
-  cpu_backend().elementwise(program, shape, host, &to);
-  cpu_backend().reduce(kind, out.on(Side::host), between.on(Side::host), axes);
+  cpu_backend().call({}, calls::Elementwise{program, shape, host, &to});
+  cpu_backend().call({}, calls::Reduce{kind, out.on(Side::host), between.on(Side::host), axes});
   const Access device[] = {a.access(Side::device), b.access(Side::device)};
-  gpu()->reduce_program(kind, out.on(Side::device), program, shape, device, axes);
+  gpu()->call({}, calls::ReduceProgram{kind, out.on(Side::device), program, shape, device, axes});
   INFO("kind " << static_cast<int>(kind) << " " << name_of(dtype) << " " << to_string(shape) << " axes " << to_string(axes));
   REQUIRE(out.difference() == "");
 }
@@ -32,7 +32,7 @@ void check(Dice& dice, Reduction kind, DType dtype, const Shape& shape, const Ax
 }  // namespace
 
 TEST_CASE("a program and its reduction in one pass give the CPU's bits of the two") {
-  if (!gpu() || !gpu()->reduce_program) return;
+  if (!gpu() || !gpu()->has<calls::ReduceProgram>()) return;
   Dice dice(11);
   for (const DType dtype : {float32, float64, int64}) {
     for (const Layout layout : {Layout::contiguous, Layout::repeats}) {

@@ -9,7 +9,9 @@ namespace {
 void check_sort(Dice& dice, const Twin& in, int axis) {
   for (bool descending : {false, true}) {
     const Twin values(dice, in.dtype(), in.shape()), indices(dice, int64, in.shape());
-    on_both([&](const Backend& b, Side side) { b.sort(values.on(side), indices.on(side), in.on(side), axis, descending); });
+    on_both([&](const Backend& b, Side side) {
+      b.call({}, calls::Sort{values.on(side), indices.on(side), in.on(side), axis, descending});
+    });
     INFO("axis " << axis << (descending ? " descending" : " ascending"));
     REQUIRE(indices.difference() == "");
     REQUIRE(values.difference() == "");
@@ -18,7 +20,7 @@ void check_sort(Dice& dice, const Twin& in, int axis) {
 
 void check_cumsum(Dice& dice, const Twin& in, int axis) {
   const Twin out(dice, in.dtype(), in.shape());
-  on_both([&](const Backend& b, Side side) { b.cumsum(out.on(side), in.on(side), axis); });
+  on_both([&](const Backend& b, Side side) { b.call({}, calls::CumSum{out.on(side), in.on(side), axis}); });
   INFO("axis " << axis);
   REQUIRE(out.difference() == "");
 }
@@ -58,7 +60,7 @@ TEST_CASE("running sums have the CPU's bits, in any layout") {
     }
   }
   const Twin bools(dice, boolean, {4}), out(dice, boolean, {4});
-  const auto [ours, theirs] = messages([&](const Backend& b, Side side) { b.cumsum(out.on(side), bools.on(side), 0); });
+  const auto [ours, theirs] = messages([&](const Backend& b, Side side) { b.call({}, calls::CumSum{out.on(side), bools.on(side), 0}); });
   CHECK(!ours.empty());
   CHECK(ours == theirs);
 }

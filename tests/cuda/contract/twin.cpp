@@ -152,7 +152,7 @@ Twin::~Twin() {
   if (remote_) gpu()->release(remote_, bytes_);
 }
 
-void Twin::upload() { gpu()->upload(remote_, store_.data(), bytes_); }
+void Twin::upload() { gpu()->call({}, calls::Upload{calls::bytes_at(remote_, bytes_), {store_.data(), bytes_}}); }
 
 bool Twin::distinct() const {
   for (int d = 0; d < host_.shape.rank; ++d)
@@ -194,7 +194,7 @@ std::string Twin::text_of(const unsigned char* element) const {
 
 std::string Twin::difference(int64_t ulps) const {
   std::vector<double> fetched(store_.size());
-  gpu()->download(fetched.data(), remote_, bytes_);
+  gpu()->call({}, calls::Download{{fetched.data(), bytes_}, calls::bytes_at(remote_, bytes_)});
   const auto *ours = reinterpret_cast<const unsigned char*>(store_.data()),
              *theirs = reinterpret_cast<const unsigned char*>(fetched.data());
   const size_t size = size_of(dtype());
@@ -226,7 +226,7 @@ std::string Twin::difference(int64_t ulps) const {
 
 std::vector<double> Twin::downloaded() const {
   std::vector<double> fetched(store_.size()), out;
-  gpu()->download(fetched.data(), remote_, bytes_);
+  gpu()->call({}, calls::Download{{fetched.data(), bytes_}, calls::bytes_at(remote_, bytes_)});
   dispatch(dtype(), [&]<class T>(T) {
     const T* x = reinterpret_cast<const T*>(fetched.data()) + origin_;
     for_each_index(shape(), [&](const Dims& i) { out.push_back(static_cast<double>(x[flat(i)])); });
