@@ -124,7 +124,8 @@ function(scoregrad_add_cuda)
   target_compile_features(scoregrad_cuda PRIVATE cxx_std_20 cuda_std_17)
   target_include_directories(scoregrad_cuda PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/include ${CUDAToolkit_INCLUDE_DIRS})
   target_compile_options(scoregrad_cuda PRIVATE
-    $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${SCOREGRAD_WERROR}>:-Werror>>
+    $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/= -Wall -Wextra -Wpedantic -Wshadow
+      $<$<BOOL:${SCOREGRAD_WERROR}>:-Werror>>
     $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false --threads=0 -Xcompiler=-ffp-contract=off,-Wall,-Wextra>
     $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${SCOREGRAD_WERROR}>>:--Werror=all-warnings>)
   target_link_libraries(scoregrad_cuda PRIVATE fmt::fmt CUDA::cudart CUDA::cublas CUDA::cusolver CUDA::nvrtc)

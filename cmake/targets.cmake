@@ -1,7 +1,8 @@
 # What every target of the project is compiled with. No -march: vector code chooses its instructions at run time. Contraction is off
-# because a*b+c must round the same everywhere.
+# because a*b+c must round the same everywhere. Messages name files from the root of the tree, not where they were built.
 function(scoregrad_compile_options target)
-  target_compile_options(${target} PRIVATE -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${SCOREGRAD_WERROR}>:-Werror>)
+  target_compile_options(${target} PRIVATE -ffp-contract=off -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/= -Wall -Wextra -Wpedantic -Wshadow
+    $<$<BOOL:${SCOREGRAD_WERROR}>:-Werror>)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/include)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
