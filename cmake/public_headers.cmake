@@ -4,11 +4,10 @@
 cmake_policy(VERSION 3.25)
 set(scoregrad_rooms autograd distributions losses nn report samplers)
 
-# Sets `headers` to the public headers, as paths from the root: scoregrad.h, scoregrad/fmt.h, report/ and all that these include.
+# Sets `headers` to the public headers, as paths from the root: scoregrad.h, scoregrad/, report/ and all that these include.
 function(scoregrad_list_headers root headers)
   list(JOIN scoregrad_rooms "|" rooms)
-  file(GLOB found RELATIVE ${root} ${root}/report/*.h)
-  list(PREPEND found scoregrad.h scoregrad/fmt.h)
+  file(GLOB found RELATIVE ${root} ${root}/scoregrad.h ${root}/scoregrad/*.h ${root}/report/*.h)
   set(seen "")
   while(found)
     list(POP_FRONT found header)
@@ -51,7 +50,7 @@ list(JOIN scoregrad_rooms "|" rooms)
 set(copies "")
 foreach(header IN LISTS headers)
   set(copy ${TARGET}/scoregrad/${header})
-  if(header MATCHES "^scoregrad")  # scoregrad.h, scoregrad/fmt.h
+  if(header MATCHES "^scoregrad")  # scoregrad.h, scoregrad/core.h
     set(copy ${TARGET}/${header})
   endif()
   list(APPEND copies ${copy})

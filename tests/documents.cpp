@@ -2,6 +2,7 @@
 // word. What the examples print is compared with examples/expected/ when they run, so the documents show real output.
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <vector>
@@ -39,14 +40,48 @@ std::vector<Quote> quotes_of(const std::filesystem::path& document) {
   return quotes;
 }
 
-}  // namespace
-
-TEST_CASE("what documents quote stands in the files they name, and they show every example's output") {
-  std::vector<std::filesystem::path> documents{"README.md"};
+std::vector<std::filesystem::path> all_documents() {
+  std::vector<std::filesystem::path> documents{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"};
   for (const auto& entry : std::filesystem::directory_iterator("docs"))
     if (entry.path().extension() == ".md") documents.push_back(entry.path());
+  return documents;
+}
+
+/// The files that a document links to, [text](file), and those that it names, `folder/file.h`, outside of quotations; from the root.
+std::vector<std::string> files_named(const std::filesystem::path& document) {
+  static const std::regex link(R"(\]\(([^):# ]+)\))"),
+      name(R"(`((?:autograd|benchmarks|cmake|cpu|cuda|distributions|docs|examples|losses|nn|)"
+           R"(reference|report|samplers|scoregrad|tests)/[A-Za-z0-9_./]+)`)");
+  std::vector<std::string> found;
+  std::ifstream in(document);
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line.compare(0, 3, "```") == 0) inside = !inside;
+    if (inside) continue;
+    for (std::sregex_iterator m(line.begin(), line.end(), link), end; m != end; ++m)
+      found.push_back((document.parent_path() / (*m)[1].str()).lexically_normal().string());
+    for (std::sregex_iterator m(line.begin(), line.end(), name), end; m != end; ++m) found.push_back((*m)[1].str());
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("the files that documents name are there") {
+  size_t count = 0;
+  for (const auto& document : all_documents())
+    for (const std::string& file : files_named(document)) {
+      CAPTURE(document.string(), file);
+      // A name without extension stands for its files: `cpu/short_rows` for .h and .cpp.
+      CHECK((std::filesystem::exists(file) || std::filesystem::exists(file + ".cpp")));
+      ++count;
+    }
+  CHECK(count > 50);
+}
+
+TEST_CASE("what documents quote stands in the files they name, and they show every example's output") {
   std::set<std::string> quoted;
-  for (const auto& document : documents)
+  for (const auto& document : all_documents())
     for (const Quote& q : quotes_of(document)) {
       CAPTURE(q.document, q.file, q.text);
       CHECK_FALSE(q.text.empty());

@@ -1,0 +1,23 @@
+// The engine alone: tensors, ops, gradients, files, compile(). A program that includes this instead of scoregrad.h compiles in two thirds of
+// the time.
+#pragma once
+#include "autograd/backend/machine.h"
+#include "autograd/compile/compile.h"
+#include "autograd/files/idx.h"
+#include "autograd/files/npy.h"
+#include "autograd/files/npz.h"
+#include "autograd/files/safetensors.h"
+#include "autograd/graph/checkpoint.h"
+#include "autograd/graph/custom.h"
+#include "autograd/graph/drawing.h"
+#include "autograd/graph/flow.h"
+#include "autograd/graph/gradcheck.h"
+#include "autograd/graph/gradient.h"
+#include "autograd/graph/jacobian.h"
+#include "autograd/graph/listing.h"
+#include "autograd/graph/observer.h"
+#include "autograd/ops/number.h"
+#include "autograd/ops/ops.h"
+#include "autograd/ops/random.h"
+#include "autograd/tensor/print.h"
+#include "scoregrad/config.h"
