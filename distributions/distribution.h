@@ -108,7 +108,13 @@ struct AnyDistribution::Held final : Base {
     return found ? *found : like(p.sample(1, Key(0)));
   }
   Tensor sample(int64_t n, const Key& key) const override { return p.sample(n, key); }
-  bool has_log_density() const override { return HasDensity<P>; }
+  bool has_log_density() const override {
+    if constexpr (requires {
+                    { p.has_log_density() } -> std::convertible_to<bool>;
+                  })
+      return p.has_log_density();
+    return HasDensity<P>;
+  }
   Tensor log_density(const Tensor& x) const override {
     if constexpr (HasDensity<P>) return p.log_density(x);
     return {};

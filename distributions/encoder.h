@@ -44,7 +44,7 @@ struct NoisyEncoder {
   /// f(points): compute them once and hand them to the functions below.   [n, m]
   Tensor codes() const { return encode(data.points); }
   Joint sample(int64_t n, const Key& key, Where at = Where::here()) const;
-  /// log p(x_i | c), up to a term in c alone.   c [N, m], codes [n, m] -> [N, n]
+  /// log p(x_i | c), up to a term in c alone; in float64 for codes of more than 8 numbers.   c [N, m], codes [n, m] -> [N, n]
   Tensor log_weights(const Tensor& c, const Tensor& codes, Where at = Where::here()) const;
   /// p(x_i | x_t, c).   x_t [N, d], c [N, m], codes [n, m] -> [N, n]
   Tensor posterior(const Tensor& xt, const Tensor& c, const Tensor& codes, const Number& alpha, const Number& sigma,

@@ -6,32 +6,33 @@
 #include <numbers>
 
 #include "distributions/categorical.h"
+#include "distributions/kernel.h"
+#include "distributions/parameters.h"
 
 namespace scoregrad::distributions {
 namespace {
 
-// log p_i + log N(x; points_i, spread^2 I) up to a term in x alone.   [.., N, n]
+void check_shapes(const FiniteData& p, Where at) {
+  if (p.points.rank() < 2)
+    throw Error(at, fmt::format("FiniteData: [.., n, d] wanted for the points, {} came", to_string(p.points.shape())));
+  const Shape batch = batch_of(p.points, 2);
+  if (p.log_weights.defined()) demand_parameter("FiniteData", "log_weights", p.log_weights, batch, {p.count()}, at);
+  if (p.spread.defined()) demand_parameter("FiniteData", "spread", p.spread, batch, {}, at);
+}
+
+// log p_i - |x - points_i|^2 / (2 spread^2).   [.., N, n]
 Tensor logits(const FiniteData& p, const Tensor& x, Where at) {
   if (!p.spread.defined())
     throw Error(at, "FiniteData: points without spread have no density and no score; take noised(alpha, sigma) first");
-  if (x.rank() < 2 || x.extent(-1) != p.dim())
-    throw Error(at, fmt::format("FiniteData: points of shape {} for a law in {} dimensions; shape them [n, {}]", to_string(x.shape()),
-                                p.dim(), p.dim()));
-  return unsqueeze(p.log_probabilities(), -2) + log_kernel(x, p.points, p.spread);
+  check_shapes(p, at);
+  demand_points("FiniteData", x, p.dim(), at);
+  const Tensor kernel = log_kernel(x, p.points, p.spread);
+  return unsqueeze(p.log_probabilities(), -2).to(kernel.dtype()) + kernel;
 }
 
 Tensor spread_for(const FiniteData& p, int rank) { return Number(p.spread).like(p.points, rank); }
 
 }  // namespace
-
-Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread, Where at) {
-  const CallerScope scope(at);
-  // Distances do not change with the origin; near the points' mean the squares below cancel least.
-  const Tensor origin = mean(points, {-2}, true).detach();
-  const Tensor y = x - origin, p = points - origin;
-  const Tensor variance = square(Number(spread).like(points, points.rank()));
-  return (matmul(y, transpose(p)) - 0.5 * unsqueeze(sum(square(p), {-1}), -2)) / variance;
-}
 
 Tensor FiniteData::log_probabilities(Where at) const {
   if (log_weights.defined()) return log_softmax(Operand(log_weights, at.file, at.line), -1);
@@ -41,6 +42,7 @@ Tensor FiniteData::log_probabilities(Where at) const {
 }
 
 Tensor FiniteData::sample_index(int64_t n, const Key& key, Where at) const {
+  check_shapes(*this, at);
   if (points.rank() != 2)
     throw Error(at, fmt::format("FiniteData: cannot sample from a batch of data sets of shape {}", to_string(points.shape())));
   if (log_weights.defined()) return categorical(log_weights, n, key);
@@ -56,22 +58,22 @@ Tensor FiniteData::sample(int64_t n, const Key& key, Where at) const {
 Tensor FiniteData::log_density(const Tensor& x, Where at) const {
   const CallerScope scope(at);
   const Tensor l = logits(*this, x, at), s = spread_for(*this, points.rank() - 1);
-  const Tensor origin = mean(points, {-2}, true).detach();
   const double half_d = 0.5 * static_cast<double>(dim());
-  return logsumexp(l, {-1}) - 0.5 * sum(square(x - origin), {-1}) / square(s) - half_d * log(2 * std::numbers::pi * square(s));
+  return logsumexp(l, {-1}).to(x.dtype()) - half_d * log(2 * std::numbers::pi * square(s));
 }
 
 Tensor FiniteData::score(const Tensor& x, Where at) const {
   const CallerScope scope(at);
-  return (matmul(posterior(x, at), points) - x) / square(spread_for(*this, points.rank()));
+  return way_to(points, x, posterior(x, at)) / square(spread_for(*this, points.rank()));
 }
 Tensor FiniteData::posterior(const Tensor& x, Where at) const {
   const CallerScope scope(at);
-  return softmax(logits(*this, x, at), -1);
+  return softmax(logits(*this, x, at), -1).to(x.dtype());
 }
 
 FiniteData FiniteData::noised(const Number& alpha, const Number& sigma, Where at) const {
   const CallerScope scope(at);
+  check_shapes(*this, at);
   const Tensor s = sigma.like(points);
   const Tensor wider = spread.defined() ? sqrt(square(alpha.like(points) * spread) + square(s)) : s;
   return {alpha.like(points, points.rank()) * points, log_weights, wider};

@@ -14,6 +14,8 @@ struct FiniteData {
 
   int64_t dim() const { return points.extent(-1); }
   int64_t count() const { return points.extent(-2); }
+  /// Without spread there is none.
+  bool has_log_density() const { return spread.defined(); }
   /// log p_i, normalised.   [.., n]
   Tensor log_probabilities(Where at = Where::here()) const;
   /// Points drawn with their probabilities, plus spread times noise; no gradient reaches the weights. Throws Error for a batch.   [n, d]
@@ -36,8 +38,5 @@ struct FiniteData {
   FiniteData tagged(const std::string& label, Where at = Where::here()) const;
   FiniteData detached() const;
 };
-
-/// log N(x; points_i, spread^2 I) up to a term in x alone, as one matrix product.   x [.., N, d], points [.., n, d] -> [.., N, n]
-Tensor log_kernel(const Tensor& x, const Tensor& points, const Tensor& spread, Where at = Where::here());
 
 }  // namespace scoregrad::distributions

@@ -1,9 +1,9 @@
 #include "distributions/gaussian.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <numbers>
+
+#include "distributions/parameters.h"
 
 namespace scoregrad::distributions {
 namespace {
@@ -12,9 +12,14 @@ const double log_two_pi = std::log(2 * std::numbers::pi);
 
 Tensor identity_like(const Tensor& x) { return eye(x.extent(-1), like(x)); }
 
-void check_points(const char* op, const Tensor& x, int64_t d, Where at) {
-  if (x.rank() < 2 || x.extent(-1) != d)
-    throw Error(at, fmt::format("{}: points of shape {} for a law in {} dimensions; shape them [n, {}]", op, to_string(x.shape()), d, d));
+// Mean and factor may each be the batch that the other broadcasts over.
+void demand_factor(const Gaussian& g, Where at) {
+  if (g.mean.rank() < 1) throw Error(at, "Gaussian: [.., d] wanted for the mean, [] came");
+  demand_parameter("Gaussian", "factor", g.factor, batch_of(g.factor, 2), {g.dim(), g.dim()}, at);
+}
+void check(const char* op, const Gaussian& g, const Tensor& x, Where at) {
+  demand_factor(g, at);
+  demand_points(op, x, g.dim(), at);
 }
 
 // Rows of x as coordinates in which the law is standard normal, and the inverse of the factor that makes them so.
@@ -49,7 +54,7 @@ Tensor Gaussian::covariance(Where at) const {
 
 Tensor Gaussian::at(const Tensor& z, Where line) const {
   const CallerScope scope(line);
-  check_points("Gaussian::at", z, dim(), line);
+  check("Gaussian::at", *this, z, line);
   return unsqueeze(mean, -2) + matmul(z, transpose(factor));
 }
 
@@ -62,26 +67,27 @@ Tensor Gaussian::sample(int64_t n, const Key& key, Where line) const {
 
 Tensor Gaussian::log_density(const Tensor& x, Where line) const {
   const CallerScope scope(line);
-  check_points("Gaussian::log_density", x, dim(), line);
+  check("Gaussian::log_density", *this, x, line);
   return log_density_of(whiten(*this, x));
 }
 
 Tensor Gaussian::score(const Tensor& x, Where line) const {
   const CallerScope scope(line);
-  check_points("Gaussian::score", x, dim(), line);
+  check("Gaussian::score", *this, x, line);
   const Whitened w = whiten(*this, x);
   return -matmul(w.rows, w.whitener);
 }
 
 DensityAndScore Gaussian::evaluate(const Tensor& x, Where line) const {
   const CallerScope scope(line);
-  check_points("Gaussian::evaluate", x, dim(), line);
+  check("Gaussian::evaluate", *this, x, line);
   const Whitened w = whiten(*this, x);
   return {log_density_of(w), -matmul(w.rows, w.whitener)};
 }
 
 Gaussian Gaussian::noised(const Number& alpha, const Number& sigma, Where line) const {
   const CallerScope scope(line);
+  demand_factor(*this, line);
   const Tensor a = alpha.like(mean, factor.rank()), s = sigma.like(mean, factor.rank());
   return with_covariance(alpha.like(mean, mean.rank()) * mean, square(a) * covariance() + square(s) * identity_like(factor), line);
 }

@@ -9,6 +9,9 @@ namespace scoregrad::distributions {
 /// P(normal'x > offset) = sum over k of w_k Phi((normal'mean_k - offset) / sqrt(normal'S_k normal)).   normal [d] -> []
 inline Tensor half_space_mass(const Mixture& law, const Tensor& normal, double offset = 0, Where at = Where::here()) {
   const CallerScope scope(at);
+  if (normal.shape() != Shape{law.dim()} || law.means.rank() != 2)
+    throw Error(at, "half_space_mass: a normal of shape " + to_string(normal.shape()) + " for means of shape " +
+                        to_string(law.means.shape()) + "; [d] for one mixture in d dimensions is needed");
   const Tensor across = matmul(transpose(law.factors), unsqueeze(normal, -1));  // [K, d, 1]
   const Tensor deviation = norm(across, {-2, -1});
   const Tensor z = (matmul(law.means, normal) - offset) / deviation;

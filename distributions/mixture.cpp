@@ -1,17 +1,22 @@
 #include "distributions/mixture.h"
 
-#include <fmt/format.h>
-
 #include "distributions/categorical.h"
+#include "distributions/parameters.h"
 
 namespace scoregrad::distributions {
 namespace {
 
+void check_shapes(const Mixture& m, Where at) {
+  if (m.means.rank() < 2) throw Error(at, "Mixture: [.., K, d] wanted for the means, " + to_string(m.means.shape()) + " came");
+  const Shape batch = batch_of(m.means, 2);
+  demand_parameter("Mixture", "log_weights", m.log_weights, batch, {m.count()}, at);
+  demand_parameter("Mixture", "factors", m.factors, batch, {m.count(), m.dim(), m.dim()}, at);
+}
+
 // Per component: log w_k + log N_k(x) [.., K, n] and the score [.., K, n, d].
 DensityAndScore joint(const Mixture& m, const Tensor& x, Where at) {
-  if (x.rank() < 2)
-    throw Error(at, fmt::format("Mixture: points of shape {} for a law in {} dimensions; shape them [n, {}]", to_string(x.shape()), m.dim(),
-                                m.dim()));
+  check_shapes(m, at);
+  demand_points("Mixture", x, m.dim(), at);
   DensityAndScore each = m.components().evaluate(unsqueeze(x, -3), at);
   each.log_density = each.log_density + unsqueeze(m.log_probabilities(), -1);
   return each;
@@ -22,6 +27,7 @@ Tensor averaged(const DensityAndScore& each) { return sum(unsqueeze(softmax(each
 
 Tensor Mixture::sample(int64_t n, const Key& key, Where at) const {
   const CallerScope scope(at);
+  check_shapes(*this, at);
   const Tensor each = components().sample(n, key.fold("normal"), at);       // [.., K, n, d]
   const Tensor index = categorical(log_weights, n, key.fold("component"));  // [.., n]
   const Tensor chosen = one_hot(index, count(), means.dtype());             // [.., n, K]
@@ -47,6 +53,7 @@ Tensor Mixture::posterior(const Tensor& x, Where at) const {
 }
 
 Mixture Mixture::noised(const Number& alpha, const Number& sigma, Where at) const {
+  check_shapes(*this, at);
   const Gaussian g = components().noised(alpha, sigma, at);
   return {log_weights, g.mean, g.factor};
 }

@@ -84,3 +84,33 @@ TEST_CASE("a gain or data that do not fit are refused") {
   const NoisyEncoder smeared{.data = FiniteData{data}.noised(1, 0.1), .encode = code, .tau = 0.5};
   CHECK_THROWS_AS(smeared.score(xt, c, code(data), 1, 0.5), Error);
 }
+
+TEST_CASE("duplicate data lose nothing at small noise: the score's derivative in tau holds 1e-9 where noise is at least 1e-4 of the data") {
+  // Every datum twice: the law is that of the data once, in which log-weights are equal whatever tau is.
+  for (const double small : {1e-3, 1e-4}) {
+    const Tensor once = from({-0.7, 0.1, 1.3}, {3, 1}, f64), twice = concat({once, once}, 0);
+    const Tensor eta = from({0.4, -1.1, 0.3, 0.9, -0.2, 1.5}, {6, 1}, f64), eps = from({1.2, -0.3, 0.5, -0.8, 0.1, -1.7}, {6, 1}, f64);
+    const Tensor tau = scalar(small, f64).requires_grad(), c = twice + small * eta, at = twice + small * eps;
+    const NoisyEncoder q{.data = {twice}, .encode = [](const Tensor& t) { return t; }, .tau = tau};
+    const Tensor s = q.score(at, c, twice, 1, small);
+    CHECK(apart(small * s.detach(), -eps) < 1e-9);  // the other points weigh exp(-1e5)
+    // In units of the score's own scale 1 / (sigma tau): right is 0.
+    CHECK(std::abs(grad(sum(square(s)), tau).item()) * small * small * small < 1e-9);
+  }
+}
+
+TEST_CASE("a linear encoder's posterior keeps its digits where the code is nearly exact") {
+  // One dimension: P = s tau^2 / (phi^2 s + tau^2), here without a subtraction.
+  for (const double tau : {1e-2, 1e-4, 1e-6}) {
+    const LinearEncoder q{.data = Gaussian::diagonal(from({0.3}, f64), from({1.3}, f64)), .gain = scalar(0.8, f64), .tau = tau};
+    const double s = 1.69, want = s * tau * tau / (0.64 * s + tau * tau);
+    CHECK(std::abs(q.posterior().covariance.item() / want - 1) < 1e-12);
+  }
+  // A code of fewer numbers than the data: across the row of Phi the data's own law stays, and P holds to the rounding of S.
+  const LinearEncoder flat{.data = Gaussian::standard(2, f64), .gain = from({0.6, 0.8}, {1, 2}, f64), .tau = 1e-5};
+  const Tensor u = from({0.6, 0.8}, {1, 2}, f64), v = from({-0.8, 0.6}, {1, 2}, f64), p = flat.posterior().covariance;
+  CHECK(std::abs(matmul(matmul(u, p), transpose(u)).item() - 1e-10 / (1 + 1e-10)) < 1e-15);
+  CHECK(apart(matmul(matmul(v, p), transpose(v)).item(), 1) < 1e-14);
+  const LinearEncoder exact{.data = flat.data, .gain = flat.gain, .tau = 0.0};
+  CHECK(apart(exact.posterior().covariance, matmul(transpose(v), v)) < 1e-15);
+}

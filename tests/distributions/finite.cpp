@@ -65,3 +65,29 @@ TEST_CASE("points without noise have no score, and say so") {
   CHECK_THROWS_AS(FiniteData{points}.noised(1, 1).score(zeros({1, 3}, f64)), Error);
   CHECK_THROWS_AS((FiniteData{stack({points, points})}.sample(3, Key(1))), Error);
 }
+
+TEST_CASE("points that lie close together beside one far away are told apart in float32, as in float64") {
+  const Options f32{.dtype = float32};
+  // At the middle of the first two; the third is 2000 away.
+  const FiniteData p{from({-1000, -999.9375, 1000}, {3, 1}, f32), {}, scalar(0x1p-5, f32)};
+  const Tensor at = from({-999.96875}, {1, 1}, f32);
+  CHECK(apart(p.posterior(at), from({0.5, 0.5, 0}, {1, 3}, f32)) < 1e-7);
+  CHECK(apart(p.score(at), zeros({1, 1}, f32)) < 1e-6);
+  // The same across more dimensions than differences are taken in.
+  const Tensor axis = concat({from({1}, {1, 1}, f32), zeros({1, 19}, f32)}, 1);
+  const FiniteData wide{matmul(p.points, axis), {}, p.spread};
+  CHECK(apart(wide.posterior(matmul(at, axis)), from({0.5, 0.5, 0}, {1, 3}, f32)) < 1e-5);
+  const Tensor there = wide.log_density(matmul(at, axis));
+  // log(2/3) - 1/2 - 10 log(2 pi 2^-10)
+  CHECK(std::abs(there.item() - (std::log(2.0 / 3) - 0.5 - 10 * std::log(2 * std::acos(-1.0) / 1024))) < 1e-4);
+}
+
+TEST_CASE("few and many dimensions agree, in values and derivatives, where both are exact") {
+  const auto padded = [](const Tensor& t) { return concat({t, zeros({t.extent(0), 9}, f64)}, 1); };  // 2 -> 11 dimensions
+  const Tensor p = points.detach().requires_grad(), w = log_weights.detach().requires_grad(), at = x.detach().requires_grad();
+  const FiniteData few = FiniteData{p, w}.noised(0.9, 0.6), many = FiniteData{padded(p), w}.noised(0.9, 0.6);
+  const Tensor a = few.score(at), b = slice_axis(many.score(padded(at)), 1, 0, 2);
+  CHECK(apart(a.detach(), b.detach()) < 1e-13);
+  const Tensors ga = grad(sum(square(a)), {p, w, at}), gb = grad(sum(square(b)), {p, w, at});
+  for (size_t i = 0; i < 3; ++i) CHECK(apart(ga[i], gb[i]) < 1e-12);
+}
