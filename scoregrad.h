@@ -1,6 +1,7 @@
 // The whole public interface.
 #pragma once
 #include "distributions/categorical.h"
+#include "distributions/check_distribution.h"
 #include "distributions/distribution.h"
 #include "distributions/encoder.h"
 #include "distributions/finite.h"
