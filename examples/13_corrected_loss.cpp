@@ -22,7 +22,7 @@ int main() {
   const int batches = 100;
   for (int i = 0; i < batches; ++i) {
     const sg::Key key = sg::Key(1).fold(i);
-    const sg::losses::NoisedBatch rows = population.draw(256, key.fold("rows"));
+    const sg::losses::Rows rows = population.draw(256, key.fold("rows"));
     const sg::Tensor s = score(rows.xt, rows.c), c2 = c2_of(population, rows, key.fold("others"));
     dsm += sg::grad(sg::mean(sg::losses::dsm(s, rows.eps, 0.7)), phi).item() / batches;
     corrected += sg::grad(sg::mean(sg::losses::corrected(s, rows, c2)), phi).item() / batches;

@@ -76,31 +76,27 @@ Mixture model_of(Options o) {
 }
 
 // How a cloud is moved at one noise level: a value a row whose gradient in the points is followed.
-using Pull = std::function<Tensor(const Mixture& noised, const Population& cloud, const NoisedBatch& rows, const Key& key)>;
+using Pull = std::function<Tensor(const Mixture& noised, const Population& cloud, const Rows& rows, const Key& key)>;
 struct Way {
   std::string name;
   Pull pull;
 };
 std::vector<Way> ways() {
-  const auto s = [](const Mixture& noised, const NoisedBatch& r) { return noised.score(r.xt); };
+  const auto s = [](const Mixture& noised, const Rows& r) { return noised.score(r.xt); };
   const auto corrected_by = [=](const C2Estimator& estimator) -> Pull {
-    return [=](const Mixture& m, const Population& p, const NoisedBatch& r, const Key& key) {
-      return corrected(s(m, r), r, estimator(p, r, key));
-    };
+    return
+        [=](const Mixture& m, const Population& p, const Rows& r, const Key& key) { return corrected(s(m, r), r, estimator(p, r, key)); };
   };
-  return {
-      {"SDS",
-       [=](const Mixture& m, const Population&, const NoisedBatch& r, const Key&) { return sds(s(m, r), r.eps, r.level.sigma, r.xt); }},
-      {"DSM", [=](const Mixture& m, const Population&, const NoisedBatch& r, const Key&) { return dsm(s(m, r), r.eps, r.level.sigma); }},
-      {"DSM + ½|s|²",
-       [=](const Mixture& m, const Population&, const NoisedBatch& r, const Key&) {
-         const Tensor at = s(m, r);
-         return dsm(at, r.eps, r.level.sigma) + score_norm(at, 1);
-       }},
-      {"VSD, exact",
-       [=](const Mixture& m, const Population& p, const NoisedBatch& r, const Key&) { return vsd(s(m, r), p.score(r), r.xt); }},
-      {"corrected, exact", corrected_by(estimate_c2::Exact{})},
-      {"corrected, leave-one-in 32", corrected_by(estimate_c2::LeaveOneIn{32})}};
+  return {{"SDS", [=](const Mixture& m, const Population&, const Rows& r, const Key&) { return sds(s(m, r), r.eps, r.level.sigma, r.xt); }},
+          {"DSM", [=](const Mixture& m, const Population&, const Rows& r, const Key&) { return dsm(s(m, r), r.eps, r.level.sigma); }},
+          {"DSM + ½|s|²",
+           [=](const Mixture& m, const Population&, const Rows& r, const Key&) {
+             const Tensor at = s(m, r);
+             return dsm(at, r.eps, r.level.sigma) + score_norm(at, 1);
+           }},
+          {"VSD, exact", [=](const Mixture& m, const Population& p, const Rows& r, const Key&) { return vsd(s(m, r), p.score(r), r.xt); }},
+          {"corrected, exact", corrected_by(estimate_c2::Exact{})},
+          {"corrected, leave-one-in 32", corrected_by(estimate_c2::LeaveOneIn{32})}};
 }
 
 struct Look {
@@ -164,7 +160,7 @@ void cloud(Experiment& e) {
       for (const size_t level : {static_cast<size_t>(i % 5), static_cast<size_t>(i % 5) + 5}) {
         const double sigma = ladder[level];
         const Population p = population(InputDistribution{FiniteData{moved}}, {1, sigma});
-        const NoisedBatch rows = p.draw(2 * n, now.fold(level));
+        const Rows rows = p.draw(2 * n, now.fold(level));
         const Tensor one = sigma * sigma * mean(way.pull(model.noised(1, sigma), p, rows, now.fold("inner")));
         total = total.defined() ? total + one : one;
       }

@@ -80,7 +80,7 @@ void rates(Experiment& e, int64_t rows) {
       const int64_t block = 2000;
       for (int64_t b = 0; b < rows / block; ++b) {
         const Key now = e.key("rates").fold(name).fold(b);
-        const losses::NoisedBatch some = problem.p.draw(block, now.fold("rows"));
+        const losses::Rows some = problem.p.draw(block, now.fold("rows"));
         total += mean(family(static_cast<int64_t>(n))(problem.p, some, now.fold(static_cast<int64_t>(n))) - Exact{}(problem.p, some, now))
                      .item();
       }

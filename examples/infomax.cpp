@@ -256,7 +256,7 @@ void miniature(Experiment& e) {
     for (int64_t i = 0; i < first + steps; ++i) {
       const Population p = population(m.setup(), {1, m.sigma});
       const Key now = e.key("batch").fold(i);
-      const NoisedBatch rows = p.draw(256, now.fold("rows"));
+      const Rows rows = p.draw(256, now.fold("rows"));
       const Tensor s = m.network(concat({rows.xt, rows.c}, 1));
       const bool moves = i >= first;
       const Tensor both =

@@ -78,7 +78,7 @@ void condition(Experiment& e) {
     const Objective objective{
         name, [&](const Key& key) {
           const Population p = population(Generated{v, Gaussian{zeros({1}, e.options()), reshape(sqrt(v), {1, 1})}}, {1, sigma});
-          const NoisedBatch rows = p.draw(2000, key);
+          const Rows rows = p.draw(2000, key);
           const Tensor s = score(rows.xt, rows.c), plain = dsm(s, rows.eps, sigma) + score_norm(s, lambda);
           if (exact) return mean(corrected(s, rows, estimate_c2::Exact{}(p, rows, key)));
           return mean(critic ? corrected(s, rows, (*critic)(p, rows, key)) : plain);

@@ -10,27 +10,27 @@
 namespace scoregrad::losses {
 
 /// Calls that estimate 1/2 |s*|^2 row by row.   -> [n]
-using C2Estimator = std::function<Tensor(const Population& p, const NoisedBatch& rows, const Key& key)>;
+using C2Estimator = std::function<Tensor(const Population& p, const Rows& rows, const Key& key)>;
 
 /// DSM + C2^ - C3 row by row, whose mean is the explicit loss ESM, in value and in all gradients, as far as C2^ is right.
 /// s(x_t, c) [n, d], c2_hat [n] -> [n]
-Tensor corrected(const Tensor& s, const NoisedBatch& rows, const Tensor& c2_hat, Where at = Where::here());
+Tensor corrected(const Tensor& s, const Rows& rows, const Tensor& c2_hat, Where at = Where::here());
 /// 1/2 (s - t).(s - t') with t' = grad log q(x_t | x') for a second x' drawn from p(x | x_t, c): ESM without bias, not bounded below row by
 /// row. Gradients as for estimate_c2::Pair.   [n]
-Tensor esm_from_pair(const Tensor& s, const NoisedBatch& rows, const SecondDraw& second, Where at = Where::here());
+Tensor esm_from_pair(const Tensor& s, const Rows& rows, const SecondDraw& second, Where at = Where::here());
 
 namespace estimate_c2 {
 
 /// 1/2 |s*|^2 with the exact score: no bias, least variance. For laws that know their score; for a data set O(n) a row.
 struct Exact {
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 
 /// 1/2 |s|^2 with the network in place of s*: an error of first order, E div(s* - s). The gradient is right to first order only if s is
 /// near s* at all conditions around c and both x_t and c are followed. Under a frozen score of a law that moves it has the wrong sign.
 struct PlugIn {
   ConditionalScore score;
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 
 /// C3 - DSM of a critic that was trained by DSM on the present law: below C2 by the critic's ESM, an error of second order. By the envelope
@@ -38,35 +38,35 @@ struct PlugIn {
 /// order of its error. So where c is a parameter (not an encoder's draw) the critic's own argument c is detached.
 struct Critic {
   ConditionalScore score;
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 
 /// 1/2 t.t' with a second draw x' of p(x | x_t, c): no bias, variance about d / (4 sigma^4). The gradient has a score-function part where
 /// x' is a choice among components or data.
 struct Pair {
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 
 /// 1/2 |s_N|^2 from `count` others: bias about +b/N. Large where x_t lies far from all of them, as at small sigma.
 struct LeaveOneOut {
   int64_t count = 64;
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 /// 1/2 |s_N|^2 from x itself and count - 1 others: its mean is C2 of the law of `count` data, never below C2, at most C3, and falls with
 /// the count. With all of a finite data set it is exact.
 struct LeaveOneIn {
   int64_t count = 64;
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 /// 1/2 t.s_N from `count` others, with t of x itself: bias O(1/N), usually the smallest of the four; not bounded below row by row.
 struct Cross {
   int64_t count = 64;
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 /// 2 f_N - (f_a + f_b)/2 with f as in LeaveOneOut for all and for either half: bias O(1/N^2), more variance. count: even.
 struct HalfJackknife {
   int64_t count = 64;
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
 };
 
 /// Randomised multilevel Monte Carlo: without bias from a finite number of samples. With f_l = 1/2 |s_N|^2 from N = base 2^l others and
@@ -87,7 +87,7 @@ struct Multilevel {
   /// far less variance for others from p(x | c), but a slower decay.
   bool own = true;
 
-  Tensor operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at = Where::here()) const;
+  Tensor operator()(const Population& p, const Rows& rows, const Key& key, Where at = Where::here()) const;
   /// Mean number of others a row.
   double cost(const Population& p, Where at = Where::here()) const;
 };

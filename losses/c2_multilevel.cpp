@@ -58,7 +58,7 @@ Ladder ladder_of(const Multilevel& m, const Population& p, Where at) {
 struct Parts {
   Tensor base, difference;  // [n]
 };
-Parts parts(const Population& p, const Multilevel& m, size_t level, const Ladder& ladder, const NoisedBatch& rows, const Key& key) {
+Parts parts(const Population& p, const Multilevel& m, size_t level, const Ladder& ladder, const Rows& rows, const Key& key) {
   const int64_t others = ladder.levels[level].others, half = m.base << level;
   const Weighted w = weighted(rows, p.others(rows, others, key));
   const auto f = [&](int64_t size) { return c2(scores(w, size, ladder.own)); };  // [n, blocks]
@@ -68,7 +68,7 @@ Parts parts(const Population& p, const Multilevel& m, size_t level, const Ladder
 
 }  // namespace
 
-Tensor Multilevel::operator()(const Population& p, const NoisedBatch& rows, const Key& key, Where at) const {
+Tensor Multilevel::operator()(const Population& p, const Rows& rows, const Key& key, Where at) const {
   const CallerScope scope(at);
   const Ladder ladder = ladder_of(*this, p, at);
   const int64_t n = rows.count();
@@ -92,7 +92,7 @@ Tensor Multilevel::operator()(const Population& p, const NoisedBatch& rows, cons
     for (size_t first = 0; first < at_level[level].size(); first += at_once) {
       const auto from = at_level[level].begin() + static_cast<std::ptrdiff_t>(first);
       const std::vector<int64_t> some(from, from + static_cast<std::ptrdiff_t>(std::min(at_once, at_level[level].size() - first)));
-      const Parts each = parts(p, *this, level, ladder, rows.rows(indices(some, rows.xt.device())), key.fold(level).fold(first));
+      const Parts each = parts(p, *this, level, ladder, rows.some(indices(some, rows.xt.device())), key.fold(level).fold(first));
       values.push_back(each.base + each.difference / ladder.levels[level].probability);
       for (int64_t i : some) place[static_cast<size_t>(i)] = next++;
     }

@@ -37,18 +37,24 @@ struct DecomposeOptions {
   distributions::quadrature::Rule rule = distributions::quadrature::trapezoid();
   std::vector<Wanted> wrt = {};
   Trace trace = Trace::exact;
-  int64_t block = 4096;  ///< samples or nodes at a time, which bounds the memory
-  /// Called between blocks with the fraction done; false stops Monte Carlo with what there is and an exact sum with an Error.
+  /// An exact sum is refined until its integration error is below this, relative to each loss and gradient; rounding counts as nothing, so
+  /// float32 is content with 3e-5.
+  double tolerance = 1e-9;
+  /// ... or until the next rule would have more nodes than this, counted over all components or data. Throws Error if the first one has.
+  int64_t most_nodes = int64_t{1} << 22;
+  int64_t block = 4096;  ///< rows at a time, which bounds the memory
+  /// Called between blocks with the fraction done (of an exact sum that is refined: of the sum under way); false stops Monte Carlo with
+  /// what there is and an exact sum with an Error.
   std::function<bool(double)> progress = {};
   /// Blocks are compiled (for_loop): the score is called in some of them only, so it must follow from its arguments and from tensors.
   bool compile = true;
 };
 
-/// A loss and its standard error, 0 where exact.
+/// A loss and its error: of samples the standard error, of an exact sum an estimate of the integration error, rounding included.
 struct Value {
   double mean = 0, error = 0;
 };
-/// A gradient, one tensor for each parameter of a group, and its standard error.
+/// A gradient, one tensor for each parameter of a group, and its error.
 struct Gradient {
   Tensors mean, error;
   /// |gradient|, over all tensors.
@@ -72,24 +78,29 @@ struct Term {
 /// Parameters of the network lie on no path: "".
 struct Decomposition {
   Term dsm, esm, ism, c2, c3;
-  Term residual;  ///< DSM - (ESM - C2 + C3) from the same samples: zero but for its standard error
-  Term sds, vsd;  ///< InputDistribution: gradients of score distillation and of its variational form
+  Term residual;  ///< DSM - (ESM - C2 + C3) from the same samples or nodes: zero but for its error
+  /// ISM - (ESM - C2): zero by partial integration. The first identity holds node by node; this one shows a sum that has not converged and
+  /// a score with kinks, where the divergence in ISM misses what lies in the kink. Absent without ISM.
+  Term by_parts;
+  Term sds, vsd;  ///< InputDistribution: gradients of score distillation and of its variational form; up to a constant, their values too
   int64_t dim = 0;
   double sigma = 0, alpha = 1;
-  int64_t samples = 0;  ///< samples drawn or nodes summed
-  int64_t blocks = 0;   ///< Monte Carlo: independent blocks behind the standard errors, for Student's t with blocks - 1 degrees of freedom
-  bool exact = false;
+  int64_t samples = 0;   ///< samples drawn or nodes summed
+  int64_t blocks = 0;    ///< Monte Carlo: independent blocks behind the standard errors, for Student's t with blocks - 1 degrees of freedom
+  bool sampled = false;  ///< Monte Carlo; errors are standard errors
+  bool exact = false;    ///< an exact sum that has converged: no error above DecomposeOptions::tolerance
+  double integration = 0;  ///< of an exact sum: its largest error relative to a loss or gradient; 0: rounding alone
   bool has_ism = true;
-  int64_t replayed = 0;    ///< blocks that were replays of a record
-  std::string eager = {};  ///< why blocks could not be recorded, if they could not
 
+  /// True if ISM's value or gradient disagrees with ESM - C2 beyond the errors: the score has kinks.
+  bool kinked() const;
   /// Writes a page with the losses and each gradient by path, as bars where gnuplot is installed; all of it or nothing, throws Error.
   void save(const std::string& path) const;
 };
 
 /// Takes the denoising loss apart under one set-up. Exact integration wants rules whose product over all Gaussians in play can be summed:
 /// d dimensions for a generated x, m + d for a noisy encoder (times its data), d + m + d for a linear one. Throws Error on shapes that do
-/// not fit and where a gradient was asked for that Monte Carlo cannot give.
+/// not fit, on more nodes than allowed, and where a gradient was asked for that Monte Carlo cannot give.
 Decomposition decompose(const ConditionalScore& score, const Generated& setup, const DecomposeOptions& options, const Key& key = Key(0),
                         Where at = Where::here());
 Decomposition decompose(const ConditionalScore& score, const FreeCondition& setup, const DecomposeOptions& options, const Key& key = Key(0),
@@ -114,8 +125,21 @@ std::vector<Decomposition> decompose_over(const std::vector<double>& sigmas, con
   return out;
 }
 
-/// DSM = ESM - C2 + C3 as a column to add up, with standard errors; beside it the gradients in total and by path, numbers as they are and
-/// others by their norm.
+struct NamedTerm {
+  std::string name;
+  const Term* term;
+  char sign = ' ';  ///< how it stands in the identity
+};
+/// What there is, in the order of the identity: DSM = ESM - C2 + C3, what it leaves, ISM and what partial integration leaves.
+std::vector<NamedTerm> named_terms(const Decomposition& d);
+
+/// "exact, 64 nodes (integration 3e-12)", "16384 samples, mean +- standard error", or by how much the sum has not converged.
+std::string how_found(const Decomposition& d);
+/// What `kinked` means for ISM.
+extern const char* const kink_note;
+
+/// DSM = ESM - C2 + C3 as a column to add up, with errors; beside it the gradients in total and by path, numbers as they are and others by
+/// their norm. What disagrees with its identity is marked.
 std::string to_string(const Decomposition& d);
 
 }  // namespace scoregrad::losses

@@ -45,20 +45,17 @@ report::BarChart by_path(const std::string& wanted, const std::vector<NamedTerm>
 }
 
 void Decomposition::save(const std::string& path) const {
-  std::vector<NamedTerm> rows = {{"DSM", &dsm}, {"ESM", &esm}, {"C2", &c2}};
-  if (has_ism) rows.insert(rows.begin() + 1, {"ISM", &ism});
   report::Page page("DSM = ESM - C2 + C3");
-  page.text(
-      fmt::format("x_t = {:g} x + {:g} eps in {} dimensions; {} {}.", alpha, sigma, dim, samples, exact ? "nodes, exact" : "samples"));
-  report::Table table{.head = {"", "loss", "standard error"}, .rows = {}};
-  const auto add = [&](const std::string& name, const Term& t) {
-    table.rows.push_back({name, fmt::format("{:.6g}", t.value.mean), exact ? "exact" : fmt::format("{:.1e}", t.value.error)});
-  };
-  for (const NamedTerm& row : rows) add(row.name, *row.term);
-  add("C3", c3);
-  add("DSM - (ESM - C2 + C3)", residual);
+  page.text(fmt::format("x_t = {:g} x + {:g} eps in {} dimensions; {}.", alpha, sigma, dim, how_found(*this)));
+  report::Table table{.head = {"", "loss", sampled ? "standard error" : "integration error"}, .rows = {}};
+  std::vector<NamedTerm> charted;
+  for (const NamedTerm& each : named_terms(*this)) {
+    table.rows.push_back({each.name, fmt::format("{:.6g}", each.term->value.mean), fmt::format("{:.1e}", each.term->value.error)});
+    if (each.term == &dsm || each.term == &esm || each.term == &c2 || each.term == &ism) charted.push_back(each);
+  }
   page.table(table);
-  for (const auto& [name, gradient] : dsm.gradient) page.figure(draw(by_path(name, rows)));
+  if (kinked()) page.text(kink_note);
+  for (const auto& [name, gradient] : dsm.gradient) page.figure(draw(by_path(name, charted)));
   page.save(path);
 }
 

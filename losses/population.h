@@ -1,25 +1,21 @@
-// What an estimator of C2 may ask of a set-up: a noised batch, further x under the same condition and, where they are known, the exact
-// score, the density and a second draw of x given x_t. One Population for each set-up of losses/setup.h; most need only samples.
+// A set-up at one noise level: its rows, drawn or as nodes of an exact sum, and what an estimator of C2 may ask besides: further x under
+// the same condition and, where they are known, the exact score, the density and a second draw of x given x_t. `decompose` and the
+// estimators both stand on it; there is one for each set-up of losses/setup.h, and most need only samples.
 #pragma once
 #include <limits>
 
-#include "losses/parametrisation.h"
+#include "distributions/quadrature.h"
+#include "losses/rows.h"
 #include "losses/setup.h"
 
 namespace scoregrad::losses {
 
-/// Rows x_t = alpha x + sigma eps, with x ~ p(x | c).
-struct NoisedBatch {
-  Tensor x, eps, xt;  ///< [n, d]
-  Tensor c = {};      ///< [n, m]; undefined without a condition
-  Tensor index = {};  ///< int64 [n]: the condition, or the datum, that a row belongs to; undefined where there is but one
-  Level level = {};
-
-  int64_t count() const { return xt.extent(0); }
-  /// t = grad log q(x_t | x) = -eps / sigma.   [n, d]
-  Tensor t() const { return -(eps / level.sigma.like(eps)); }
-  /// Some of the rows.   which: int64 [k]
-  NoisedBatch rows(const Tensor& which) const;
+/// Part of the expectation over a set-up as an integral over standard normals. All parts together are the whole.
+struct Integral {
+  int64_t normals = 0;   ///< dimensions
+  int64_t rows = 1;      ///< rows that one node becomes
+  double narrowest = 1;  ///< the width of the law's narrowest feature, in deviations of what this part integrates over
+  std::function<Rows(const distributions::quadrature::Nodes& nodes)> at;
 };
 
 /// Further x that might have been behind x_t, each with a weight.
@@ -38,20 +34,31 @@ struct SecondDraw {
 struct Population {
   static constexpr int64_t unlimited = std::numeric_limits<int64_t>::max();
 
+  int64_t dim = 0;
+  Options options = {};
   /// True for encoders: c is drawn along with x. False where c is a parameter that shapes the law.
   bool c_is_drawn = false;
   /// How many others there are; for a finite data set they are drawn without replacement, and all of them with x make its exact law.
   int64_t others_in_all = unlimited;
   /// False if the others do not have x's own law, so that x must not be counted among them.
   bool exchangeable = true;
+  /// True if the law's weights are tracked, to which `draw` carries no gradient; `stratified` and `integrals` do.
+  bool weights_move = false;
 
-  std::function<NoisedBatch(int64_t n, const Key& key)> draw;
+  /// n rows, all alike.
+  std::function<Rows(int64_t n, const Key& key)> draw;
+  /// The same, or, for mixtures and several conditions, n rows of each component and condition, weighted.
+  std::function<Rows(int64_t n, const Key& key)> stratified = {};
+  int64_t strata = 1;  ///< rows for each of those n
+  /// The expectation as an exact sum; empty where only samples can be had.
+  std::vector<Integral> integrals = {};
+  double apart = 0;  ///< how far components or data lie from the first one, in deviations of the narrowest; where the weights are tracked
   /// k others for each row, its own x not among them.
-  std::function<Candidates(const NoisedBatch& rows, int64_t k, const Key& key)> others;
+  std::function<Candidates(const Rows& rows, int64_t k, const Key& key)> others;
   // What need not be known is empty.
-  std::function<Tensor(const NoisedBatch& rows)> score = {};                         ///< s*(x_t, c) [n, d]
-  std::function<Tensor(const NoisedBatch& rows, const Tensor& x)> log_density = {};  ///< log p(x | c): x [n, k, d] -> [n, k]
-  std::function<SecondDraw(const NoisedBatch& rows, const Key& key)> second = {};
+  std::function<Tensor(const Rows& rows)> score = {};  ///< s*(x_t, c) [n, d], on paths of its own: see losses/decomposition.h
+  std::function<Tensor(const Rows& rows, const Tensor& x)> log_density = {};  ///< log p(x | c): x [n, k, d] -> [n, k]
+  std::function<SecondDraw(const Rows& rows, const Key& key)> second = {};
 };
 
 /// Throw Error where a gradient would be asked for that samples cannot carry (to the weights of a mixture or a data set), and for noise

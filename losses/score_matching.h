@@ -1,5 +1,6 @@
 // The losses of score matching, each one value per sample; weighting and mean are the caller's. All carry the factor 1/2 and sum over the
-// coordinates. They never broadcast: what is not of the shape that is stated is an Error. Throughout x_t = alpha x + sigma eps, t = grad log q(x_t | x) = -eps / sigma, s* = grad log q(x_t | c) and s the model.
+// coordinates. They never broadcast: what is not of the shape that is stated is an Error. Throughout x_t = alpha x + sigma eps, t = grad
+// log q(x_t | x) = -eps / sigma, s* = grad log q(x_t | c) and s the model.
 #pragma once
 #include "losses/setup.h"
 #include "nn/mlp.h"
@@ -11,7 +12,8 @@ Tensor esm(const Tensor& s, const Tensor& target, Where at = Where::here());
 /// Denoising score matching:  1/2 |s + eps / sigma|^2.   s, eps [.., d], sigma > 0 a number, 0-d or [..] -> [..]   (Vincent 2011, eq. 9)
 Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at = Where::here());
 /// Implicit score matching:  1/2 |s|^2 + div s, the divergence exact by d sweeps. s must have been computed from x_t, row by row, while x_t
-/// was tracked.   s, x_t [n, d] -> [n]   (Hyvarinen 2005, theorem 1)
+/// was tracked. Of a score with kinks the divergence jumps, and the gradient lacks what lies in the jump: its mean is no longer that of
+/// ESM. s, x_t [n, d] -> [n]   (Hyvarinen 2005, theorem 1)
 Tensor ism(const Tensor& s, const Tensor& xt, Where at = Where::here());
 /// The same for a network, whose divergence has a closed form if it is plain (nn/divergence.h).   x_t [n, d] -> [n]
 Tensor ism(const nn::MLP& s, const Tensor& xt, Where at = Where::here());

@@ -2,7 +2,7 @@
 
 namespace scoregrad::losses {
 
-Weighted weighted(const NoisedBatch& rows, const Candidates& candidates) {
+Weighted weighted(const Rows& rows, const Candidates& candidates) {
   const Tensor &xt = rows.xt, a = rows.level.alpha.like(xt), variance = square(rows.level.sigma.like(xt));
   Weighted w{.logits = {}, .x = candidates.x, .own_logit = {}, .rows = rows};
   const Tensor own = a * rows.x;

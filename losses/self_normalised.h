@@ -9,10 +9,10 @@ struct Weighted {
   Tensor logits;     // [n, k]
   Tensor x;          // [n, k, d] or [k, d]
   Tensor own_logit;  // [n, 1]
-  NoisedBatch rows;
+  Rows rows;
   int64_t count() const { return logits.extent(1); }
 };
-Weighted weighted(const NoisedBatch& rows, const Candidates& candidates);
+Weighted weighted(const Rows& rows, const Candidates& candidates);
 
 /// s_N(x_t) from each run of `size` candidates in turn, as many as fit; with `own` the row's own x counts as one more of each.
 /// [n, count / size, d]

@@ -10,6 +10,7 @@
 
 #include "autograd/compile/passes.h"
 #include "autograd/compile/replay.h"
+#include "autograd/compile/watch.h"
 
 namespace scoregrad {
 namespace {
@@ -172,7 +173,9 @@ void set_compile_by_default(bool on) { switches().on = on; }
 bool compile_by_default() { return switches().on; }
 
 CompiledStep::CompiledStep(compiled::Step f, CompileOptions options) : state_(new State{std::move(f), options}) {}
-CompiledStep::~CompiledStep() = default;
+CompiledStep::~CompiledStep() {
+  if (state_ && state_->options.lenient) LoopWatch::ended(state_->replayed, state_->refusal);
+}
 CompiledStep::CompiledStep(CompiledStep&&) noexcept = default;
 CompiledStep& CompiledStep::operator=(CompiledStep&&) noexcept = default;
 

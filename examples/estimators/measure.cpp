@@ -19,7 +19,7 @@ struct Exactly {
 // By quadrature.
 template <class Setup>
 Exactly exactly(const Setup& setup, const Tensor& stretch, double sigma, const quadrature::Rule& rule) {
-  const DecomposeOptions options{.sigma = sigma, .rule = rule, .wrt = {{"stretch", stretch}}, .trace = Trace::none};
+  const DecomposeOptions options{.sigma = sigma, .rule = rule, .wrt = {{"stretch", stretch}}, .trace = Trace::none, .tolerance = 1e-7};
   const Decomposition d = [&] {
     if constexpr (std::is_same_v<Setup, InputDistribution>)
       return decompose(Score([](const Tensor& xt) { return 0 * xt; }), setup, options);
@@ -39,7 +39,7 @@ Moments moments(const std::vector<double>& v, double want, double rows_each) {
 }
 
 C2Estimator on(const Population& p, const C2Estimator& e) {
-  return [=](const Population&, const NoisedBatch& rows, const Key& key) { return e(p, rows, key); };
+  return [=](const Population&, const Rows& rows, const Key& key) { return e(p, rows, key); };
 }
 
 }  // namespace

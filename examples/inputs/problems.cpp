@@ -30,7 +30,7 @@ struct LearningCritic {
   }
   void learn(const Population& p, const Key& key) const {
     for (int i = 0; i < 3; ++i) {
-      const NoisedBatch rows = p.draw(batch, key.fold(i));
+      const Rows rows = p.draw(batch, key.fold(i));
       const Tensor c = rows.c.defined() ? rows.c.detach() : rows.c;
       const Tensor loss = mean(dsm(form(psi, rows.xt.detach(), c), rows.eps, rows.level.sigma));
       const Tensors g = grad(loss, psi);
@@ -47,25 +47,25 @@ std::vector<Objective> all_objectives(const ConditionalScore& s, const std::func
   const auto with = [=](const std::function<Population()>& population, const C2Estimator& estimator) {
     return [=](const Key& key) {
       const Population p = population();
-      const NoisedBatch rows = p.draw(batch, key.fold("rows"));
+      const Rows rows = p.draw(batch, key.fold("rows"));
       return mean(corrected(s(rows.xt, rows.c), rows, estimator(p, rows, key.fold("inner"))));
     };
   };
-  const auto multilevel = [=](const Population& p, const NoisedBatch& rows, const Key& key) {
+  const auto multilevel = [=](const Population& p, const Rows& rows, const Key& key) {
     return Multilevel{.rate = 1.3, .most_levels = 8}(posterior_centred(p, critic.score(), width), rows, key);
   };
   const auto learn = [=](const Key& key) { critic.learn(known(), key); };
-  const auto by_critic = [=](const Population& p, const NoisedBatch& rows, const Key& key) { return Critic{critic.score()}(p, rows, key); };
+  const auto by_critic = [=](const Population& p, const Rows& rows, const Key& key) { return Critic{critic.score()}(p, rows, key); };
   const auto plain = [=](double lambda) {
     return [=](const Key& key) {
-      const NoisedBatch rows = known().draw(batch, key.fold("rows"));
+      const Rows rows = known().draw(batch, key.fold("rows"));
       const Tensor at = s(rows.xt, rows.c);
       return mean(dsm(at, rows.eps, rows.level.sigma) + score_norm(at, lambda));
     };
   };
   const auto explicitly = [=](const Key& key) {
     const Population p = known();
-    const NoisedBatch rows = p.draw(batch, key.fold("rows"));
+    const Rows rows = p.draw(batch, key.fold("rows"));
     return mean(esm(s(rows.xt, rows.c), p.score(rows)));
   };
   return {{"DSM", plain(0)},

@@ -168,23 +168,6 @@ double plain_dsm(double x) {
   });
 }
 
-// Gauss-Legendre nodes and weights on (-1, 1): Newton's method on the Legendre polynomial of degree n.
-quadrature::Rule gauss_legendre(int n) {
-  quadrature::Rule rule;
-  for (int i = 0; i < n; ++i) {
-    double x = std::cos(M_PI * (i + 0.75) / (n + 0.5)), slope = 1;
-    for (int newton = 0; newton < 50; ++newton) {
-      double before = 1, last = x;
-      for (int k = 2; k <= n; ++k) before = std::exchange(last, ((2 * k - 1) * x * last - (k - 1) * before) / k);
-      slope = n * (x * last - before) / (x * x - 1);
-      x -= last / slope;
-    }
-    rule.nodes.push_back(x);
-    rule.weights.push_back(2 / ((1 - x * x) * slope * slope));
-  }
-  return rule;
-}
-
 void mixture_law(Run& run) {
   const Kind q = Kind::quadrature;
   const Options o = run.options();
@@ -258,11 +241,11 @@ void mixture_law(Run& run) {
   };
   const auto integrated = [&](auto term) {
     // sigma'^2 + variance = (sigma^2 + variance)/u maps the tail to (0, 1], where the integrand is smooth.
-    const auto [nodes, weights] = gauss_legendre(run.quick() ? 20 : 28);
+    const quadrature::Rule rule = quadrature::gauss_legendre(run.quick() ? 20 : 28);
     Values sum{0, 0};
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      const double u = 0.5 * (1 + nodes[i]), level2 = (sigma2 + variance) / u - variance;
-      sum = sum + 0.5 * weights[i] * (sigma2 + variance) / (u * u) * law_gradient(std::sqrt(level2), term);
+    for (size_t i = 0; i < rule.nodes.size(); ++i) {
+      const double u = rule.nodes[i], level2 = (sigma2 + variance) / u - variance;
+      sum = sum + rule.weights[i] * (sigma2 + variance) / (u * u) * law_gradient(std::sqrt(level2), term);
     }
     return sum;
   };

@@ -36,7 +36,8 @@ bool Values::sampled() const {
   return std::any_of(error.begin(), error.end(), [](double e) { return e > 0; });
 }
 Values Values::of(const losses::Decomposition& d) && {
-  freedom = d.exact ? 0 : d.blocks - 1;
+  freedom = d.sampled ? d.blocks - 1 : 0;
+  if (!d.sampled) std::fill(error.begin(), error.end(), 0.0);  // of the integration, which the tolerance allows for
   return std::move(*this);
 }
 

@@ -49,13 +49,13 @@ struct Coded {
 TEST_CASE("for a Gaussian the unbiased estimators find C2 = d / (2 (v + sigma^2))") {
   const Level level{1, 0.5};
   const Population p = population(InputDistribution{gauss1d()}, level);
-  const NoisedBatch rows = p.draw(10000, Key(1));
+  const Rows rows = p.draw(10000, Key(1));
   const Population near = posterior_centred(p, score_of(gauss1d(), level));
   for (const auto& [estimator, largest] : std::vector<std::pair<C2Estimator, double>>{
            {ec2::Exact{}, 0.008},
            {ec2::Pair{}, 0.04},
            {ec2::Critic{score_of(gauss1d(), level)}, 0.04},
-           {[&](const Population&, const NoisedBatch&r, const Key&k) { return ec2::Multilevel{}(near, r, k); }, 0.016}}) {
+           {[&](const Population&, const Rows&r, const Key&k) { return ec2::Multilevel{}(near, r, k); }, 0.016}}) {
     const Estimate e = estimate(estimator(p, rows, Key(2)));
     CAPTURE(e.mean, e.error);
     CHECK(e.away(0.4) < 4);
@@ -69,7 +69,7 @@ TEST_CASE("for a mixture in the plane, with alpha below one, they find what quad
   const InputDistribution setup{mixture2d()};
   const double want = exact_c2(setup, 0.7, 0.8);
   const Population p = population(setup, level);
-  const NoisedBatch rows = p.draw(5000, Key(3));
+  const Rows rows = p.draw(5000, Key(3));
   const Mixture noised = mixture2d().noised(0.8, 0.7);
   const ConditionalScore exact = [&](const Tensor& xt, const Tensor&) { return noised.score(xt); };
   CHECK(estimate(ec2::Exact{}(p, rows, Key(0))).away(want) < 4);
@@ -129,18 +129,18 @@ TEST_CASE("for an encoder of finite data values and gradients in the encoder are
 TEST_CASE("leave-one-in with all of the data is the exact softmax, row by row") {
   const Coded k;
   const Population p = population(k.encoder(), {0.9, 0.7});
-  const NoisedBatch rows = p.draw(50, Key(10));
+  const Rows rows = p.draw(50, Key(10));
   CHECK(apart(ec2::LeaveOneIn{12}(p, rows, Key(11)).detach(), ec2::Exact{}(p, rows, Key(0)).detach()) < 1e-12);
   FiniteData weighted{normal({9, 2}, Key(12), f64), normal({9}, Key(13), f64)};
   const Population q = population(InputDistribution{weighted}, {1, 0.6});
-  const NoisedBatch some = q.draw(50, Key(14));
+  const Rows some = q.draw(50, Key(14));
   CHECK(apart(ec2::LeaveOneIn{9}(q, some, Key(15)), ec2::Exact{}(q, some, Key(0))) < 1e-12);
   CHECK_THROWS_AS((ec2::LeaveOneIn{10}(q, some, Key(15))), Error);
 }
 
 TEST_CASE("biases fall like 1/N, leave-one-in's from above without a bump, and halving removes the first order") {
   const Population p = population(InputDistribution{gauss1d()}, {1, 1.2});
-  const NoisedBatch rows = p.draw(20000, Key(16));
+  const Rows rows = p.draw(20000, Key(16));
   const Tensor exact = ec2::Exact{}(p, rows, Key(0));
   // The exact value of the same row takes away most of the scatter.
   const auto bias = [&](const C2Estimator& e, int seed) { return estimate(e(p, rows, Key(17).fold(seed)) - exact); };
@@ -165,7 +165,7 @@ TEST_CASE("biases fall like 1/N, leave-one-in's from above without a bump, and h
 TEST_CASE("the plug-in is wrong in first order, the critic in second and always below") {
   const Level level{1, 0.5};
   const Population p = population(InputDistribution{gauss1d()}, level);
-  const NoisedBatch rows = p.draw(40000, Key(18));
+  const Rows rows = p.draw(40000, Key(18));
   const auto off = [&](double by) -> ConditionalScore {
     return [exact = score_of(gauss1d(), level), by](const Tensor& xt, const Tensor& c) { return (1 + by) * exact(xt, c); };
   };
@@ -216,11 +216,11 @@ TEST_CASE("generated data: the corrected loss has ESM's gradient in c where DSM'
   const Gaussian fixed = law(c.detach()).noised(alpha, sigma);
   const ConditionalScore exact = [&](const Tensor& xt, const Tensor&) { return fixed.score(xt); };
   const Population near = posterior_centred(p, exact);
-  const auto at_net = [&](const NoisedBatch& r) { return matmul(r.xt, transpose(net.w)) + matmul(r.c, transpose(net.v)) + net.u; };
+  const auto at_net = [&](const Rows& r) { return matmul(r.xt, transpose(net.w)) + matmul(r.c, transpose(net.v)) + net.u; };
   const auto slope = [&](const C2Estimator& e) {
     return estimate_gradient(
         [&](const Key& key) {
-          const NoisedBatch rows = p.draw(256, key.fold("rows"));
+          const Rows rows = p.draw(256, key.fold("rows"));
           return mean(corrected(at_net(rows), rows, e(p, rows, key.fold("inner"))));
         },
         c, Key(20), 60)[0];
@@ -228,7 +228,7 @@ TEST_CASE("generated data: the corrected loss has ESM's gradient in c where DSM'
   const double esm = want.esm().item(), dsm = want.dsm().item();
   for (const C2Estimator& e :
        std::vector<C2Estimator>{ec2::Exact{}, ec2::Pair{}, ec2::Critic{exact},
-                                [&](const Population&, const NoisedBatch&r, const Key&k) { return ec2::Multilevel{}(near, r, k); }}) {
+                                [&](const Population&, const Rows&r, const Key&k) { return ec2::Multilevel{}(near, r, k); }}) {
     const Estimate g = slope(e);
     CAPTURE(g.mean, g.error, esm, dsm);
     CHECK(g.away(esm) < 4);
@@ -236,7 +236,7 @@ TEST_CASE("generated data: the corrected loss has ESM's gradient in c where DSM'
   }
   // With a free condition of fixed data there is no bias to take away.
   const Population free = population(FreeCondition{c, law(c)}, {alpha, sigma});
-  const NoisedBatch rows = free.draw(20, Key(21));
+  const Rows rows = free.draw(20, Key(21));
   CHECK_FALSE(ec2::Exact{}(free, rows, Key(0)).tracked());
   CHECK(rows.c.tracked());
 }
@@ -256,7 +256,7 @@ TEST_CASE("an encoder of Gaussian data: samples, an encoder and a network are en
   const auto slope = [&](const Population& p, const C2Estimator& e) {
     return estimate_gradient(
         [&](const Key& key) {
-          const NoisedBatch rows = p.draw(256, key.fold("rows"));
+          const Rows rows = p.draw(256, key.fold("rows"));
           const Tensor s = matmul(rows.xt, transpose(net.w)) + matmul(rows.c, transpose(net.v));
           return mean(corrected(s, rows, e(p, rows, key.fold("inner"))));
         },
@@ -299,7 +299,7 @@ TEST_CASE("the levels' means add up to what the base misses, and their variance 
   CHECK(levels.size() == 5);
   CHECK(levels.back().others == 4 * 32);
   CHECK(ec2::decay_of(levels) > 1.6);
-  const NoisedBatch rows = p.draw(10000, Key(24));
+  const Rows rows = p.draw(10000, Key(24));
   const Tensor exact = ec2::Exact{}(p, rows, Key(0));
   const Population near = posterior_centred(p, score_of(gauss1d(), level));
   const Estimate base = estimate(ec2::LeaveOneOut{4}(near, rows, Key(25)) - exact);
@@ -318,7 +318,7 @@ TEST_CASE("populations refuse what samples cannot do") {
   e.tau = 0;
   CHECK_THROWS_AS(population(e, {1, 0.5}), Error);
   const Population samples = population(SampledGenerated{{}, [](int64_t n, const Key& key) { return normal({n, 1}, key, f64); }}, {1, 0.5});
-  const NoisedBatch rows = samples.draw(8, Key(26));
+  const Rows rows = samples.draw(8, Key(26));
   CHECK_THROWS_AS(ec2::Exact{}(samples, rows, Key(0)), Error);
   CHECK_THROWS_AS(ec2::Pair{}(samples, rows, Key(0)), Error);
   CHECK_THROWS_AS(posterior_centred(samples, score_of(gauss1d(), {1, 0.5})), Error);
@@ -329,7 +329,7 @@ TEST_CASE("populations refuse what samples cannot do") {
 TEST_CASE("several conditions: each row has others of its own condition") {
   const Tensor c = from({-2, 3}, {2, 1}, f64).requires_grad();
   const Population p = population(Generated{c, Gaussian{5 * c, broadcast_to(0.1 * eye(1, f64), {2, 1, 1})}}, {1, 0.3});
-  const NoisedBatch rows = p.draw(6, Key(27));
+  const Rows rows = p.draw(6, Key(27));
   CHECK(apart(select(rows.c, 1, 0).detach(), vec({-2, -2, -2, 3, 3, 3})) == 0);
   const Tensor x = p.others(rows, 4, Key(28)).x;
   CHECK(max(abs(x - 5 * unsqueeze(rows.c, 1))).item() < 1);
