@@ -85,18 +85,35 @@ TEST_CASE("a gain or data that do not fit are refused") {
   CHECK_THROWS_AS(smeared.score(xt, c, code(data), 1, 0.5), Error);
 }
 
-TEST_CASE("duplicate data lose nothing at small noise: the score's derivative in tau holds 1e-9 where noise is at least 1e-4 of the data") {
-  // Every datum twice: the law is that of the data once, in which log-weights are equal whatever tau is.
-  for (const double small : {1e-3, 1e-4}) {
+// What DSM's bias is made of: the mean of |s + 0.3 x_t|^2 / 2 and its derivative in tau, at data in units of the noise.
+double slope_in_tau(const Tensor& data, const Tensor& c, const Tensor& at, double sigma, double tau, double unit) {
+  const Tensor moving = scalar(tau, f64).requires_grad();
+  const NoisyEncoder q{.data = {data / unit}, .encode = [](const Tensor& t) { return t; }, .tau = Tensor(moving / unit)};
+  const Tensor s = q.score(at / unit, c / unit, q.codes(), 1, sigma / unit) / unit;
+  return grad(mean(sum(0.5 * square(s + 0.3 * at), {1})), moving).item();
+}
+
+TEST_CASE("a datum that stands twice leaves no trace in the score's derivative, however small the noise") {
+  for (const double small : {1e-2, 1e-3, 1e-5}) {
     const Tensor once = from({-0.7, 0.1, 1.3}, {3, 1}, f64), twice = concat({once, once}, 0);
-    const Tensor eta = from({0.4, -1.1, 0.3, 0.9, -0.2, 1.5}, {6, 1}, f64), eps = from({1.2, -0.3, 0.5, -0.8, 0.1, -1.7}, {6, 1}, f64);
-    const Tensor tau = scalar(small, f64).requires_grad(), c = twice + small * eta, at = twice + small * eps;
-    const NoisyEncoder q{.data = {twice}, .encode = [](const Tensor& t) { return t; }, .tau = tau};
-    const Tensor s = q.score(at, c, twice, 1, small);
-    CHECK(apart(small * s.detach(), -eps) < 1e-9);  // the other points weigh exp(-1e5)
-    // In units of the score's own scale 1 / (sigma tau): right is 0.
-    CHECK(std::abs(grad(sum(square(s)), tau).item()) * small * small * small < 1e-9);
+    const Tensor c = twice + small * normal(twice.shape(), Key(1), f64), eps = normal(twice.shape(), Key(2), f64);
+    // The law is that of the data once, where only one datum counts: s = -eps / sigma for every tau.
+    CHECK(std::abs(slope_in_tau(twice, c, twice + small * eps, small, small, 1)) < 1e-9);
   }
+}
+
+TEST_CASE("derivatives of an encoder's score hold 1e-9 at noise 1e-4 of the data, and 1e-2 in more than eight dimensions") {
+  const auto off = [](double small, int64_t d) {
+    const Tensor once = concat({from({-0.7, 0.1, 1.3}, {3, 1}, f64), zeros({3, d - 1}, f64)}, 1);
+    const Tensor near = concat({once, once + 0.1 * small}, 0);  // each datum has a neighbour within the noise
+    const Tensor c = near + small * normal(near.shape(), Key(1), f64), at = near + small * normal(near.shape(), Key(2), f64);
+    const double got = slope_in_tau(near, c, at, small, small, 1), want = slope_in_tau(near, c, at, small, small, small);
+    return std::abs(got / want - 1);
+  };
+  CHECK(off(1e-2, 1) < 1e-9);
+  CHECK(off(1e-4, 1) < 1e-9);
+  CHECK(off(1e-4, 8) < 1e-9);
+  CHECK(off(1e-2, 12) < 1e-9);
 }
 
 TEST_CASE("a linear encoder's posterior keeps its digits where the code is nearly exact") {
