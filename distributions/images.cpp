@@ -53,7 +53,8 @@ Tensor Images::rows(Where at) const { return flatten(Operand(pixels, at.file, at
 Images load_images(const std::string& folder, bool train, Options options, Where at) {
   const std::string start = train ? "train-" : "t10k-";
   const std::string pictures = found(folder, start + "images-idx3-ubyte", at), names = found(folder, start + "labels-idx1-ubyte", at);
-  const Tensor pixels = load_idx(pictures, options.dtype, at), labels = load_idx(names, DType::int64, at);
+  const Tensor pixels = load_idx(pictures, options.dtype, unpacked_at_most, at),
+               labels = load_idx(names, DType::int64, unpacked_at_most, at);
   if (pixels.rank() != 3 || labels.rank() != 1 || pixels.shape()[0] != labels.shape()[0])
     throw Error(at, fmt::format("load_images: '{}': images of shape {} and labels of shape {} do not belong together", folder,
                                 to_string(pixels.shape()), to_string(labels.shape())));

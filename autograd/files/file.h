@@ -7,6 +7,12 @@
 
 namespace scoregrad {
 
+/// A file or a member of one that is whole but of a kind that is not read: text, complex numbers. Archives note `why` and go on.
+struct Foreign : Error {
+  Foreign(const Error& whole, std::string reason) : Error(whole), why(std::move(reason)) {}
+  std::string why;
+};
+
 /// Bytes to be read once, from front to back: a file, or a member of an archive. Every Error names the reader, the path and what was
 /// expected.
 class ByteSource {
@@ -19,9 +25,12 @@ class ByteSource {
   /// What to throw, with the place.
   virtual Error error(const std::string& why) const = 0;
   [[noreturn]] void refuse(const std::string& why) const { throw error(why); }
+  [[noreturn]] void foreign(const std::string& why) const { throw Foreign(error(why), why); }
+  /// The next bytes as a text; throws Error if the source ends before, or if there is no memory for them.
+  std::string text(int64_t bytes, const char* what);
 };
 
-/// A regular file open for reading.
+/// A regular file open for reading; anything else is refused at once, also a pipe to which nobody writes.
 class InputFile final : public ByteSource {
  public:
   InputFile(const std::string& path, const char* reader, Where at);
@@ -45,7 +54,9 @@ class InputFile final : public ByteSource {
 };
 
 /// Written under a temporary name beside `path`, which finish() renames once the bytes are on the disk: whoever looks, also after a crash,
-/// finds the old file or the new one. Without finish() nothing remains, unless the process was killed.
+/// finds the old file or the new one. Without finish() nothing remains, unless the process was killed. Links are followed, also to where
+/// there is nothing yet, and a file keeps its permissions. What is no regular file (a device, a pipe, /dev/stdout) cannot be replaced: it
+/// is written straight.
 class OutputFile {
  public:
   OutputFile(const std::string& path, const char* writer, Where at);
@@ -58,11 +69,15 @@ class OutputFile {
 
  private:
   [[noreturn]] void refuse(const char* doing) const;
-  std::string path_, temporary_;
+  std::string path_, place_, temporary_;
   const char* writer_;
   Where at_;
   std::FILE* file_;
 };
+
+/// Throws Error if an OutputFile of this path could not be written, and leaves everything as it was: what cannot be written is better known
+/// before the work than after it.
+void check_writable(const std::string& path, const char* writer, Where at);
 
 /// Removes the temporary files that killed writers of `path` have left.
 void remove_abandoned(const std::string& path);

@@ -27,7 +27,8 @@ class Bytes {
       file.refuse("truncated: the compressed data end before what the header announces");
   }
   /// Refuses a file that cannot hold, or goes beyond, what its header announces.
-  void expect(int64_t bytes) const {
+  void expect(int64_t bytes, int64_t most) const {
+    if (packed_ && bytes > most) file.refuse(fmt::format("the header announces {} bytes, {} are allowed when unpacked", bytes, most));
     if (packed_ && bytes / deflate_ratio > file.size())
       file.refuse(fmt::format("the header announces {} bytes, more than {} can unpack to", bytes, file.size()));
     if (!packed_ && bytes != file.left()) file.refuse(fmt::format("the header announces {} bytes, the file has {}", bytes, file.left()));
@@ -63,7 +64,7 @@ Encoding encoding_of(const InputFile& file, unsigned char code) {
 
 }  // namespace
 
-Tensor load_idx(const std::string& path, DType dtype, Where at) {
+Tensor load_idx(const std::string& path, DType dtype, int64_t most, Where at) {
   Bytes in(path, at);
   const InputFile& file = in.file;
   unsigned char start[4];
@@ -85,9 +86,9 @@ Tensor load_idx(const std::string& path, DType dtype, Where at) {
   } catch (const Error&) {
     file.refuse(fmt::format("shape {} overflows", to_string(shape)));
   }
-  in.expect(numel(shape) * encoding.size);
+  in.expect(numel(shape) * encoding.size, most);
   const Tensor y = allocate(at, shape, dtype, cpu);
-  decode_into(y, encoding, [&](void* to, int64_t n) { in.read(to, n); });
+  decode_into(file, y, encoding, [&](void* to, int64_t n) { in.read(to, n); });
   in.end();
   return y;
 }

@@ -35,6 +35,11 @@ struct Inflate::Stream {
     while (done < bytes) {
       if (z.avail_in == 0 && packed > 0) fill();
       if (ended) {
+        // Tapes and block devices fill up with zeros, which gzip passes over too.
+        while (wrapping == gzip && z.avail_in > 0 && *z.next_in == 0) {
+          ++z.next_in;
+          if (--z.avail_in == 0 && packed > 0) fill();
+        }
         if (z.avail_in == 0 || wrapping == raw) break;
         inflateReset(&z);
         ended = false;

@@ -24,7 +24,8 @@ struct Header {
 // Reads {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } and nothing else.
 class HeaderText {
  public:
-  HeaderText(const ByteSource& file, std::string text) : file_(file), text_(std::move(text)) {}
+  /// `python2`: a version that NumPy wrote under Python 2 too.
+  HeaderText(const ByteSource& file, std::string text, bool python2) : file_(file), text_(std::move(text)), python2_(python2) {}
 
   Header parse() {
     Header h;
@@ -40,7 +41,7 @@ class HeaderText {
       else if (key == "shape" && !std::exchange(shape, true))
         h.shape = tuple();
       else
-        fail("an unknown or repeated key '" + key + "'");
+        fail("an unknown or repeated key '" + printable(key) + "'");
       if (!accept(',')) {
         expect('}');
         break;
@@ -85,12 +86,12 @@ class HeaderText {
   }
   Encoding element() {
     skip();
-    if (next_ < text_.size() && text_[next_] == '[') file_.refuse("structured elements are not supported");
+    if (next_ < text_.size() && text_[next_] == '[') file_.foreign("structured elements are not supported");
     const std::string s = quoted();
     Encoding e{};
     if (s.size() == 3 && std::strchr("<>|=", s[0]) && s[2] >= '0' && s[2] <= '9') e = {s[1], s[2] - '0', s[0] == '>'};
-    if (!is_known(e) || e.kind == 'h')
-      file_.refuse(fmt::format("elements of '{}' are not supported, only f2 f4 f8, i1 i2 i4 i8, u1 u2 u4 and b1", s));
+    if (!is_known(e) || !std::strchr("fiub", e.kind))
+      file_.foreign(fmt::format("elements of '{}' are not supported, only f2 f4 f8, i1 i2 i4 i8, u1 u2 u4 u8 and b1", printable(s)));
     return e;
   }
   std::vector<int64_t> tuple() {
@@ -103,6 +104,7 @@ class HeaderText {
       for (; next_ < text_.size() && text_[next_] >= '0' && text_[next_] <= '9'; ++next_)
         if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, text_[next_] - '0', &n)) fail("an extent overflows");
       if (next_ == first || text_[next_ - 1] < '0' || text_[next_ - 1] > '9') fail("an extent is not a number");
+      if (python2_ && next_ < text_.size() && text_[next_] == 'L') ++next_;  // its long integers
       extents.push_back(n);
       if (!accept(',')) {
         expect(')');
@@ -114,6 +116,7 @@ class HeaderText {
 
   const ByteSource& file_;
   std::string text_;
+  bool python2_;
   size_t next_ = 0;
 };
 
@@ -126,9 +129,7 @@ Header read_header(ByteSource& file) {
   file.read(length, start[6] == 1 ? 2 : 4, "the header's length");
   const int64_t bytes = length[0] | length[1] << 8 | length[2] << 16 | static_cast<int64_t>(length[3]) << 24;
   if (bytes > file.left()) file.refuse(fmt::format("truncated: a header of {} bytes is announced, {} are left", bytes, file.left()));
-  std::string text(static_cast<size_t>(bytes), '\0');
-  file.read(text.data(), bytes, "the header");
-  return HeaderText(file, std::move(text)).parse();
+  return HeaderText(file, file.text(bytes, "the header"), start[6] < 3).parse();
 }
 
 }  // namespace
@@ -149,7 +150,7 @@ std::string npy_header(const Tensor& x) {
 
 void save_npy(const std::string& path, const Tensor& x, Where at) {
   const std::string header = npy_header(x);
-  const std::vector<char> bytes = host_bytes(x);
+  const std::vector<char> bytes = host_bytes(x, at);
   OutputFile file(path, "save_npy", at);
   file.write(header.data(), header.size());
   file.write(bytes.data(), bytes.size());
@@ -163,7 +164,7 @@ Tensor load_npy(const std::string& path, Where at) {
 
 Tensor read_npy(ByteSource& file, Where at) {
   const Header h = read_header(file);
-  if (h.shape.size() > max_rank) file.refuse(fmt::format("rank {} exceeds the limit of {}", h.shape.size(), max_rank));
+  if (h.shape.size() > max_rank) file.foreign(fmt::format("rank {} exceeds the limit of {}", h.shape.size(), max_rank));
   Shape shape(h.shape);
   if (h.fortran) std::reverse(shape.begin(), shape.end());
   try {
@@ -175,7 +176,7 @@ Tensor read_npy(ByteSource& file, Where at) {
   if (bytes != file.left()) file.refuse(fmt::format("shape {} needs {} bytes, the file has {}", to_string(shape), bytes, file.left()));
 
   const Tensor y = allocate(at, shape, natural_dtype(h.encoding), cpu);
-  decode_into(y, h.encoding, [&](void* to, int64_t n) { file.read(to, n, "the elements"); });
+  decode_into(file, y, h.encoding, [&](void* to, int64_t n) { file.read(to, n, "the elements"); });
   if (!h.fortran) return y;
   Strides strides = y.strides();
   std::reverse(shape.begin(), shape.end());

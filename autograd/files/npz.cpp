@@ -49,10 +49,11 @@ void save_npz(const std::string& path, const NamedTensors& tensors, Where at) {
   Record directory;
   for (const auto& [key, x] : tensors) {
     const std::string name = key + std::string(suffix);
-    if (key.empty() || name.size() > 0xffff) refuse(fmt::format("a tensor cannot be named '{}'", key));
+    if (key.empty() || name.size() > 0xffff) refuse(fmt::format("a tensor cannot be named '{}'", printable(key)));
+    if (!is_utf8(key)) refuse(fmt::format("the name '{}' of a tensor is not UTF-8", printable(key)));
     if (!x.defined()) refuse(fmt::format("tensor '{}' is undefined", key));
     const std::string header = npy_header(x);
-    const std::vector<char> elements = host_bytes(x);
+    const std::vector<char> elements = host_bytes(x, at);
     const size_t bytes = header.size() + elements.size();
     if (offset + bytes + name.size() + 30 >= 0xffffffff) refuse(fmt::format("'{}' makes it 4 GiB or more; use safetensors", key));
     const uint32_t crc = crc32_of(elements.data(), elements.size(), crc32_of(header.data(), header.size()));
@@ -72,17 +73,28 @@ void save_npz(const std::string& path, const NamedTensors& tensors, Where at) {
   file.finish();
 }
 
-NamedTensors load_npz(const std::string& path, Where at) {
+LoadedTensors load_npz(const std::string& path, int64_t most, Where at) {
   InputFile file(path, "load_npz", at);
-  NamedTensors out;
+  LoadedTensors out;
+  out.source = "load_npz: '" + path + "'";
+  int64_t left = most;
   for (const ZipEntry& entry : zip_entries(file)) {
-    ZipMember member(file, entry);
     const size_t length = entry.name.size();
-    if (length <= suffix.size() || entry.name.compare(length - suffix.size(), suffix.size(), suffix) != 0)
-      member.refuse("not an array: its name does not end in .npy");
-    const Tensor x = read_npy(member, at);
-    member.finish();
-    out.emplace(entry.name.substr(0, length - suffix.size()), x);
+    const bool array = length > suffix.size() && entry.name.compare(length - suffix.size(), suffix.size(), suffix) == 0;
+    const std::string name = array ? entry.name.substr(0, length - suffix.size()) : entry.name;
+    try {
+      if (!entry.foreign.empty()) throw Foreign(file.error(entry.foreign), entry.foreign);
+      ZipMember member(file, entry);
+      if (!array) member.foreign("not an array: its name does not end in .npy");
+      if (entry.deflated && entry.unpacked > left)
+        member.refuse(fmt::format("{} bytes when unpacked, {} more are allowed (the limit is {})", entry.unpacked, left, most));
+      if (entry.deflated) left -= entry.unpacked;
+      const Tensor x = read_npy(member, at);
+      member.finish();
+      out.emplace(name, x);
+    } catch (const Foreign& e) {
+      out.unread.emplace(name, e.why);
+    }
   }
   return out;
 }

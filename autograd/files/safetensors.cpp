@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "autograd/files/encoding.h"
 #include "autograd/files/safetensors_header.h"
 
 namespace scoregrad {
@@ -15,20 +16,26 @@ const char* code_of(DType t) { return t == DType::float32 ? "F32" : t == DType::
 // The original library writes wide elements first, and among those of one width in this order.
 int place_of(DType t) { return t == DType::int64 ? 0 : t == DType::float64 ? 1 : t == DType::float32 ? 2 : 3; }
 
-}  // namespace
-
-void save_safetensors(const std::string& path, const NamedTensors& tensors, const Texts& metadata, Where at) {
+struct Layout {
   std::vector<const NamedTensors::value_type*> order;
+  std::string header;
+};
+Layout layout_of(const std::string& path, const NamedTensors& tensors, const Texts& metadata, Where at) {
+  const auto refuse = [&](const std::string& why) { throw Error(at, fmt::format("save_safetensors: '{}': {}", path, why)); };
+  Layout layout;
+  auto& [order, header] = layout;
   for (const auto& entry : tensors) {
-    if (!entry.second.defined() || entry.first == "__metadata__")
-      throw Error(at, fmt::format("save_safetensors: '{}': tensor '{}' {}", path, entry.first,
-                                  entry.second.defined() ? "has a name that the format reserves" : "is undefined"));
+    if (!is_utf8(entry.first)) refuse(fmt::format("the name '{}' of a tensor is not UTF-8", printable(entry.first)));
+    if (!entry.second.defined()) refuse(fmt::format("tensor '{}' is undefined", entry.first));
+    if (entry.first == "__metadata__") refuse(fmt::format("tensor '{}' has a name that the format reserves", entry.first));
     order.push_back(&entry);
   }
+  for (const auto& [key, text] : metadata)
+    if (!is_utf8(key) || !is_utf8(text)) refuse(fmt::format("metadata '{}' is not UTF-8", printable(key)));
   std::stable_sort(order.begin(), order.end(),
                    [](const auto* a, const auto* b) { return place_of(a->second.dtype()) < place_of(b->second.dtype()); });
 
-  std::string header = "{";
+  header += '{';
   if (!metadata.empty()) {
     std::vector<std::string> pairs;
     for (const auto& [key, text] : metadata) pairs.push_back(json_quoted(key) + ":" + json_quoted(text));
@@ -44,28 +51,44 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors, cons
   }
   header += "}";
   header.append((8 - header.size() % 8) % 8, ' ');
-  if (header.size() > 100'000'000) throw Error(at, fmt::format("save_safetensors: '{}': the header exceeds 10^8 bytes", path));
+  if (header.size() > 100'000'000) refuse("the header exceeds 10^8 bytes");
+  return layout;
+}
 
+}  // namespace
+
+void check_safetensors(const std::string& path, const NamedTensors& tensors, const Texts& metadata, Where at) {
+  layout_of(path, tensors, metadata, at);
+}
+
+void save_safetensors(const std::string& path, const NamedTensors& tensors, const Texts& metadata, Where at) {
+  const auto [order, header] = layout_of(path, tensors, metadata, at);
   OutputFile file(path, "save_safetensors", at);
   unsigned char length[8];
   for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
   file.write(length, 8);
   file.write(header.data(), header.size());
   for (const auto* entry : order) {
-    const std::vector<char> bytes = host_bytes(entry->second);
+    const std::vector<char> bytes = host_bytes(entry->second, at);
     file.write(bytes.data(), bytes.size());
   }
   file.finish();
 }
 
-NamedTensors load_safetensors(const std::string& path, Where at) {
+LoadedTensors load_safetensors(const std::string& path, Where at) {
   InputFile file(path, "load_safetensors", at);
-  NamedTensors out;
-  for (const SafetensorsEntry& e : read_safetensors_header(file).entries) {  // in the order of their bytes
-    const Tensor y = allocate(at, e.shape, natural_dtype(e.encoding), cpu);
-    decode_into(y, e.encoding, [&](void* to, int64_t n) { file.read(to, n, "the elements"); });
-    out.emplace(e.name, y);
-  }
+  LoadedTensors out;
+  out.source = "load_safetensors: '" + path + "'";
+  const SafetensorsHeader header = read_safetensors_header(file);
+  for (const SafetensorsEntry& e : header.entries) try {  // in the order of their bytes
+      if (!e.foreign.empty()) file.foreign(e.foreign);
+      const Tensor y = allocate(at, e.shape, natural_dtype(e.encoding), cpu);
+      file.seek(header.data + e.begin);
+      decode_into(file, y, e.encoding, [&](void* to, int64_t n) { file.read(to, n, "the elements"); });
+      out.emplace(e.name, y);
+    } catch (const Foreign& reason) {
+      out.unread.emplace(e.name, reason.why);
+    }
   return out;
 }
 

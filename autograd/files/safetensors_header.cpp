@@ -117,6 +117,7 @@ class Parser {
       }
     }
     ++next_;
+    if (!is_utf8(out)) fail(fmt::format("'{}' is not UTF-8", printable(out)));
     return out;
   }
   Texts texts() {
@@ -145,16 +146,15 @@ class Parser {
     return out;
   }
 
-  Encoding encoding(const std::string& name, const std::string& dtype) const {
-    static const std::map<std::string, Encoding> known = {{"F64", {'f', 8, false}},  {"F32", {'f', 4, false}}, {"F16", {'f', 2, false}},
-                                                          {"BF16", {'h', 2, false}}, {"I64", {'i', 8, false}}, {"I32", {'i', 4, false}},
-                                                          {"I16", {'i', 2, false}},  {"I8", {'i', 1, false}},  {"U32", {'u', 4, false}},
-                                                          {"U16", {'u', 2, false}},  {"U8", {'u', 1, false}},  {"BOOL", {'b', 1, false}}};
+  // Of a type that is not known, which is no fault of the header's, the size is not known either.
+  static const Encoding* encoding(const std::string& dtype) {
+    static const std::map<std::string, Encoding> known = {
+        {"F64", {'f', 8, false}}, {"F32", {'f', 4, false}},     {"F16", {'f', 2, false}},     {"BF16", {'h', 2, false}},
+        {"I64", {'i', 8, false}}, {"I32", {'i', 4, false}},     {"I16", {'i', 2, false}},     {"I8", {'i', 1, false}},
+        {"U32", {'u', 4, false}}, {"U16", {'u', 2, false}},     {"U8", {'u', 1, false}},      {"BOOL", {'b', 1, false}},
+        {"U64", {'u', 8, false}}, {"F8_E4M3", {'4', 1, false}}, {"F8_E5M2", {'5', 1, false}}, {"F8_E8M0", {'8', 1, false}}};
     const auto found = known.find(dtype);
-    if (found == known.end())
-      file_.refuse(
-          fmt::format("tensor '{}' has elements of {}, only F64 F32 F16 BF16 I64 I32 I16 I8 U32 U16 U8 BOOL are supported", name, dtype));
-    return found->second;
+    return found == known.end() ? nullptr : &found->second;
   }
   SafetensorsEntry entry(const std::string& name) {
     SafetensorsEntry e;
@@ -165,12 +165,19 @@ class Parser {
       if (!seen.insert(key).second) fail(fmt::format("\"{}\" of tensor '{}' is repeated", key, name));
       expect(':');
       if (key == "dtype") {
-        e.encoding = encoding(name, quoted());
+        const std::string dtype = quoted();
+        if (const Encoding* known = encoding(dtype))
+          e.encoding = *known;
+        else
+          e.foreign = fmt::format(
+              "elements of {} are not supported, only F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E8M0, I64 I32 I16 I8, U64 U32 U16 U8 and BOOL",
+              dtype);
       } else if (key == "shape") {
         const std::vector<int64_t> extents = numbers();
         if (extents.size() > max_rank)
-          file_.refuse(fmt::format("tensor '{}': rank {} exceeds the limit of {}", name, extents.size(), max_rank));
-        e.shape = Shape(extents);
+          e.foreign = fmt::format("rank {} exceeds the limit of {}", extents.size(), max_rank);
+        else
+          e.shape = Shape(extents);
       } else if (key == "data_offsets") {
         const std::vector<int64_t> ends = numbers();
         if (ends.size() != 2 || ends[0] > ends[1]) fail(fmt::format("the data_offsets of tensor '{}' are no interval", name));
@@ -181,6 +188,7 @@ class Parser {
       }
     });
     if (seen.size() != 3) fail(fmt::format("tensor '{}' lacks one of dtype, shape and data_offsets", name));
+    if (!e.foreign.empty()) return e;
     try {
       check_shape({}, "", e.shape);
     } catch (const Error&) {
@@ -208,8 +216,7 @@ SafetensorsHeader read_safetensors_header(InputFile& file) {
     file.refuse(fmt::format("not a safetensors file: a header of {} bytes is announced, at most 10^8 are allowed", bytes));
   if (static_cast<int64_t>(bytes) > file.left())
     file.refuse(fmt::format("truncated: a header of {} bytes is announced at byte 0, {} are left", bytes, file.left()));
-  std::string text(bytes, '\0');
-  file.read(text.data(), static_cast<int64_t>(bytes), "the header");
+  std::string text = file.text(static_cast<int64_t>(bytes), "the header");
   if (text.empty() || text[0] != '{') file.refuse("not a safetensors file: its header does not begin with '{' at byte 8");
   SafetensorsHeader h = Parser(file, std::move(text)).parse();
   h.data = 8 + static_cast<int64_t>(bytes);

@@ -10,6 +10,7 @@ namespace scoregrad {
 struct SafetensorsEntry {
   std::string name;
   Encoding encoding{};
+  std::string foreign = {};  ///< why its elements cannot be read; then neither encoding nor shape is set
   Shape shape;
   int64_t begin = 0, end = 0;  ///< bytes, counted from the end of the header
 };

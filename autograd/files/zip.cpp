@@ -112,15 +112,15 @@ uint32_t crc32_of(const void* data, size_t bytes, uint32_t crc) {
 
 std::vector<ZipEntry> zip_entries(InputFile& file) {
   const Directory d = find_directory(file);
-  std::vector<unsigned char> bytes(static_cast<size_t>(d.bytes));
   file.seek(d.begin);
-  file.read(bytes.data(), d.bytes, "the directory");
+  const std::string bytes = file.text(d.bytes, "the directory");
   std::vector<ZipEntry> entries;
   std::set<std::string> names;
-  const unsigned char *at = bytes.data(), *end = at + d.bytes;
+  const auto* const first = reinterpret_cast<const unsigned char*>(bytes.data());
+  const unsigned char *at = first, *end = at + d.bytes;
   for (int64_t i = 0; i < d.count; ++i) {
     if (end - at < 46 || !begins(at, "PK\1\2"))
-      file.refuse(fmt::format("entry {} of {} is missing at byte {}", i, d.count, d.begin + (at - bytes.data())));
+      file.refuse(fmt::format("entry {} of {} is missing at byte {}", i, d.count, d.begin + (at - first)));
     const int64_t name = number(at + 28, 2), extra = number(at + 30, 2), comment = number(at + 32, 2), method = number(at + 10, 2);
     if (end - at < 46 + name + extra + comment) file.refuse(fmt::format("entry {} of {} is truncated", i, d.count));
     ZipEntry e;
@@ -131,9 +131,10 @@ std::vector<ZipEntry> zip_entries(InputFile& file) {
     e.unpacked = number(at + 24, 4);
     e.header = number(at + 42, 4);
     widen(file, at + 46 + name, extra, {&e.unpacked, &e.packed, &e.header});
-    if (at[8] & 1) file.refuse(fmt::format("member '{}' is encrypted", e.name));
-    if (method != 0 && method != 8) file.refuse(fmt::format("member '{}' is packed by method {}, only 0 and 8 are known", e.name, method));
-    if (e.deflated ? e.unpacked / deflate_ratio > e.packed : e.unpacked != e.packed)
+    if (method != 0 && method != 8) e.foreign = fmt::format("packed by method {}, only 0 and 8 are known", method);
+    if (at[8] & 1) e.foreign = "encrypted";
+    const bool possible = e.deflated ? e.unpacked / deflate_ratio <= e.packed : e.unpacked == e.packed;
+    if (e.foreign.empty() && !possible)
       file.refuse(fmt::format("member '{}' cannot be {} bytes packed into {}", e.name, e.unpacked, e.packed));
     if (!names.insert(e.name).second) file.refuse(fmt::format("two members are called '{}'", e.name));
     entries.push_back(std::move(e));

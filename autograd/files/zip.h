@@ -12,14 +12,15 @@ uint32_t crc32_of(const void* data, size_t bytes, uint32_t crc = 0);
 
 struct ZipEntry {
   std::string name;
+  std::string foreign = {};  ///< why its bytes cannot be read: encrypted, packed in a way that is not deflate
   bool deflated = false;
   uint32_t crc = 0;
   int64_t packed = 0, unpacked = 0;  ///< bytes
   int64_t header = 0;                ///< where the member begins
   int64_t data = 0;                  ///< where its bytes begin
 };
-/// The members of an archive in the order of its directory, all inside the file and none overlapping. Throws Error for what is encrypted,
-/// packed in another way, spread over several files, or named twice.
+/// The members of an archive in the order of its directory, all inside the file and none overlapping. Throws Error for what is spread over
+/// several files or named twice.
 std::vector<ZipEntry> zip_entries(InputFile& file);
 
 /// A member's bytes as they were before they were packed.

@@ -43,7 +43,7 @@ const Bytes stored =
     "3\x00\x00\x00\x8d\x00\x00\x00\x00\x00",
     214);
 
-NamedTensors loaded(const Bytes& bytes) {
+LoadedTensors loaded(const Bytes& bytes) {
   const ScratchFile file("good.npz", bytes);
   return load_npz(file.path());
 }
@@ -105,8 +105,8 @@ TEST_CASE("an archive that contradicts itself is refused with the member and its
   CHECK(contains(text_of_error(changed(stored, stored.size() - 12, "\1")), "several parts"));
   CHECK(contains(text_of_error(changed(changed(stored, stored.size() - 12, "\3"), stored.size() - 14, "\3")), "3 members in a directory"));
   CHECK(contains(text_of_error(changed(changed(stored, stored.size() - 12, "\1"), stored.size() - 14, "\1")), "51 bytes of the directory"));
-  CHECK(contains(text_of_error(changed(stored, directory + 8, "\1")), "member 'x.npy' is encrypted"));
-  CHECK(contains(text_of_error(changed(stored, directory + 10, "\xc")), "packed by method 12"));
+  CHECK(loaded(changed(stored, directory + 8, "\1")).unread == Texts{{"x", "encrypted"}});
+  CHECK(contains(loaded(changed(stored, directory + 10, "\xc")).unread.at("x"), "packed by method 12"));
   CHECK(contains(text_of_error(changed(stored, directory + 20, "\x89")), "cannot be 136 bytes packed into 137"));
   CHECK(contains(text_of_error(changed(stored, directory + 46, "k")), "two members are called 'k.npy'"));
   CHECK(contains(text_of_error(changed(stored, directory + 46, "y")), "is 'y.npy' in the directory and 'x.npy' in place"));
@@ -118,7 +118,7 @@ TEST_CASE("an archive that contradicts itself is refused with the member and its
                  "overlaps the next"));
   CHECK(contains(text_of_error(changed(changed(stored, directory + 20, Bytes("\0\2", 2)), directory + 24, Bytes("\0\2", 2))),
                  "reach into the directory"));
-  CHECK(contains(text_of_error(changed(changed(stored, directory + 46, "x.txt"), 30, "x.txt")), "does not end in .npy"));
+  CHECK(contains(loaded(changed(changed(stored, directory + 46, "x.txt"), 30, "x.txt")).unread.at("x.txt"), "does not end in .npy"));
   CHECK(contains(text_of_error(changed(stored, 55, "X")), "member 'x.npy' at byte 0: not a .npy file"));
 }
 
@@ -132,8 +132,10 @@ TEST_CASE("an archive cut anywhere throws, with any byte changed it throws or lo
     for (char c : {'\0', '\xff', '\1'}) {
       file.write(changed(stored, n, Bytes(1, c)));
       try {
-        const NamedTensors got = load_npz(file.path());
-        CHECK(apart(got.begin()->second, from({3}, Shape{}, {.dtype = int64})) == 0);  // only what no value depends on
+        const LoadedTensors got = load_npz(file.path());
+        CHECK(got.size() + got.unread.size() == 2);
+        if (got.count("k")) CHECK(apart(got.at("k"), from({3}, Shape{}, {.dtype = int64})) == 0);  // only what no value depends on
+        if (got.count("x")) CHECK(apart(got.at("x"), from({1, 2})) == 0);
       } catch (const Error&) {
       }
     }

@@ -137,7 +137,7 @@ TEST_CASE("a header that is not of the format is refused with its byte") {
   CHECK(contains(text_of_error(file_of("{\"abc", "")), "without its closing quote"));
 }
 
-TEST_CASE("tensors that overlap, leave gaps, have foreign types or another size than their shape are refused") {
+TEST_CASE("tensors that overlap, leave gaps or have another size than their shape are refused") {
   const auto two = [](const std::string& a, const std::string& b, size_t bytes) {
     return text_of_error(file_of("{" + entry("a", "F32", "[1]", a) + "," + entry("b", "F32", "[1]", b) + "}", Bytes(bytes, 'x')));
   };
@@ -148,10 +148,7 @@ TEST_CASE("tensors that overlap, leave gaps, have foreign types or another size 
   CHECK(contains(two("[0,4]", "[4,8]", 9), "too long"));
   CHECK(contains(two("[0,4]", "[4,8]", 7), "truncated: the tensors need 8 bytes"));
   CHECK(two("[4,8]", "[0,4]", 8).empty());
-  CHECK(contains(text_of_error(file_of("{" + entry("q", "U64", "[1]", "[0,8]") + "}", "12345678")), "tensor 'q' has elements of U64"));
-  CHECK(contains(text_of_error(file_of("{" + entry("q", "F8_E4M3", "[1]", "[0,1]") + "}", "1")), "F8_E4M3"));
   CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[2]", "[0,4]") + "}", "1234")), "shape [2] needs 8 bytes"));
-  CHECK(contains(text_of_error(file_of("{" + entry("w", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", "1234")), "rank 9"));
 }
 
 TEST_CASE("sizes are compared with the file before memory is taken") {
