@@ -73,8 +73,11 @@ int read_options(Options& o, int argc, char** argv, const std::string& about, co
   return list_only ? 0 : -1;
 }
 
+bool asked(const Options& options, const std::string& name) { return !options.list && name.starts_with(options.only); }
+
 void time_case(const Options& options, const Timed& timed, const std::function<void()>& f) {
-  if (!timed.name.starts_with(options.only)) return;
+  if (options.list) std::printf("%s\n", timed.name.c_str());
+  if (!asked(options, timed.name)) return;
   double probe = probe_us(), once = 0;
   options.settle();
   const double before = status_megabytes("VmRSS");

@@ -9,7 +9,8 @@
 namespace bench {
 
 struct Options {
-  std::string only;  ///< prefix of the case names to run
+  std::string only;   ///< prefix of the case names to run
+  bool list = false;  ///< time_case prints names instead
   int threads = 1;
   double seconds = 1;  ///< budget of one case
   int samples = 5;     ///< at least, whatever the budget
@@ -33,6 +34,8 @@ struct Timed {
 /// --list, wrong options), else -1. `list` is what --list prints.
 int read_options(Options& options, int argc, char** argv, const std::string& about, const std::function<void()>& list);
 
+/// True if time_case would time a case of that name.
+bool asked(const Options& options, const std::string& name);
 /// Times f and prints one JSON line: {"peer", "case", "device", "threads", "median_us", "p10_us", "p90_us", "min_us", "samples",
 /// "probe_us", "maxrss_mb", "growth_mb", "unit", "size", "scale", "flops", "bytes", "functions", "normals", "notes"}. maxrss_mb is the
 /// program's largest resident memory so far; growth_mb is how far the timed calls raise it above what it was before the first call.
