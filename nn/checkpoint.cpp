@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "autograd/files/file.h"
 #include "autograd/tensor/create.h"
 
 namespace scoregrad::nn {
@@ -23,8 +24,13 @@ void save_checkpoint(const std::string& path, const std::vector<Part>& parts, in
   save_safetensors(path, everything(parts, indices({step}, Shape{}), key.tensor(), at), {{"scoregrad", "checkpoint"}}, at);
 }
 
+void check_checkpoint(const std::string& path, const std::vector<Part>& parts, const Key& key, Where at) {
+  check_safetensors(path, everything(parts, indices({0}, Shape{}), key.tensor(), at), {}, at);
+  check_writable(path, "save_checkpoint", at);
+}
+
 int64_t load_checkpoint(const std::string& path, const std::vector<Part>& parts, const Key& key, Where at) {
-  const NamedTensors values = load_safetensors(path, at);
+  const LoadedTensors values = load_safetensors(path, at);
   const auto step = values.find("step"), words = values.find("key");
   if (step == values.end() || words == values.end() || step->second.dtype() != int64 || step->second.rank() != 0 ||
       words->second.dtype() != int64 || words->second.shape() != Shape{2})

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "nn/fits.h"
+
 namespace scoregrad::nn {
 
 FiLM::FiLM(int64_t condition, int64_t width, Options options, Where at) {
@@ -14,6 +16,7 @@ Tensor FiLM::operator()(const Tensor& x, const Tensor& c, Where at) const {
   if (c.rank() < 1 || c.rank() > x.rank() || projection.weight.extent(0) != 2 * x.extent(-1))
     throw Error(at, fmt::format("FiLM: condition {} for x {} and a projection {}", to_string(c.shape()), to_string(x.shape()),
                                 to_string(projection.weight.shape())));
+  check_beside("FiLM", "a condition", c, c.rank() - 1, x, at);
   const CallerScope scope(at);
   Tensor both = projection(c, at);
   while (both.rank() < x.rank()) both = unsqueeze(both, -2);

@@ -29,8 +29,11 @@ void initialise(Layer& layer, const char* name, int axes, int64_t first, int64_t
 }
 
 // The bias against the positions.
-Tensor biased(const Tensor& y, const Tensor& bias) {
+Tensor biased(const Tensor& y, const Tensor& bias, Where at) {
   if (!bias.defined()) return y;
+  if (bias.rank() != 1 || bias.numel() != y.extent(1))
+    throw Error(
+        at, fmt::format("Conv: bias {} for a result {}; wanted are [out] and [n, out, ..]", to_string(bias.shape()), to_string(y.shape())));
   Shape column{bias.numel()};
   for (int i = 2; i < y.rank(); ++i) column.push_back(1);
   return y + reshape(bias, column);
@@ -47,7 +50,7 @@ Conv<axes>::Conv(int64_t in, int64_t out, const PerAxis& kernel, const ConvOptio
 template <int axes>
 Tensor Conv<axes>::operator()(const Tensor& x, Where at) const {
   const CallerScope scope(at);
-  return biased(axes == 1 ? conv1d(x, weight, conv) : conv2d(x, weight, conv), bias);
+  return biased(axes == 1 ? conv1d(x, weight, conv) : conv2d(x, weight, conv), bias, at);
 }
 
 template <int axes>
@@ -61,7 +64,7 @@ template <int axes>
 Tensor ConvTranspose<axes>::operator()(const Tensor& x, Where at) const {
   const CallerScope scope(at);
   const auto f = axes == 1 ? conv_transpose1d : conv_transpose2d;
-  return biased(f(x, weight, conv, output_padding), bias);
+  return biased(f(x, weight, conv, output_padding), bias, at);
 }
 
 template struct Conv<1>;

@@ -4,8 +4,14 @@
 
 namespace scoregrad::nn {
 
-Swapped::Swapped(Tensors parameters, const Tensors& values) : parameters_(std::move(parameters)) {
+Swapped::Swapped(Tensors parameters, const Tensors& values, Where at) : parameters_(std::move(parameters)) {
   const NoGrad guard;
+  if (values.size() != parameters_.size())
+    throw Error(at, fmt::format("Swapped: {} values for {} parameters", values.size(), parameters_.size()));
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i].shape() != parameters_[i].shape())
+      throw Error(
+          at, fmt::format("Swapped: value {} is {}, its parameter {}", i, to_string(values[i].shape()), to_string(parameters_[i].shape())));
   for (const Tensor& p : parameters_) own_.push_back(clone(p));
   for (size_t i = 0; i < values.size(); ++i) copy_(parameters_[i], values[i]);
 }
@@ -40,6 +46,6 @@ Tensors EMA::values(Where at) const {
   return out;
 }
 
-Swapped EMA::swapped(Where at) const { return Swapped(parameters_, values(at)); }
+Swapped EMA::swapped(Where at) const { return Swapped(parameters_, values(at), at); }
 
 }  // namespace scoregrad::nn

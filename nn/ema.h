@@ -7,7 +7,8 @@ namespace scoregrad::nn {
 /// While alive, parameters hold other values; then they get their own back. Do not train meanwhile: what is written is lost.
 class Swapped {
  public:
-  Swapped(Tensors parameters, const Tensors& values);
+  /// Throws Error, before anything is written, unless there is one value for each parameter, of its shape.
+  Swapped(Tensors parameters, const Tensors& values, Where at = Where::here());
   ~Swapped();
   Swapped(const Swapped&) = delete;
   Swapped& operator=(const Swapped&) = delete;

@@ -41,6 +41,9 @@ LBFGS::LBFGS(Tensors moved, LBFGSOptions options, Where at)
   if (options_.history < 1 || options_.iterations < 1 || options_.evaluations < 1)
     throw Error(at, fmt::format("LBFGS: history {}, iterations {} and evaluations {} must be positive", options_.history,
                                 options_.iterations, options_.evaluations));
+  if (!(options_.gradient_tolerance >= 0) || !(options_.change_tolerance >= 0))
+    throw Error(
+        at, fmt::format("LBFGS: the tolerances {} and {} must not be negative", options_.gradient_tolerance, options_.change_tolerance));
   const Tensor& first = parameters()[0];
   int64_t n = 0;
   for (const Tensor& p : parameters()) {

@@ -14,6 +14,9 @@ Linear::Linear(int64_t in, int64_t out, const Key& key, Options options, Where a
 }
 
 Tensor Linear::operator()(const Tensor& x, Where at) const {
+  if (bias.defined() && (bias.rank() != 1 || bias.numel() != weight.extent(0)))
+    throw Error(at, fmt::format("Linear: bias {} for weight {}; wanted are [out] and [out, in]", to_string(bias.shape()),
+                                to_string(weight.shape())));
   const CallerScope scope(at);
   const Tensor y = matmul(x, transpose(weight));
   return bias.defined() ? y + bias : y;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace scoregrad::nn {
 
 Tensors clipped(const Tensors& grads, double bound, Where at) {
@@ -19,6 +21,22 @@ Tensors clipped(const Tensors& grads, double bound, Where at) {
   return out;
 }
 
+namespace {
+
+void check_at_least_0(const char* who, const char* what, double value, Where at) {
+  if (!(value >= 0) || !std::isfinite(value)) throw Error(at, fmt::format("{}: {} {} is not a number of at least 0", who, what, value));
+}
+// What an average keeps of itself: at 1 it would never move, beyond it would grow for ever.
+void check_share(const char* who, const char* what, double value, Where at) {
+  if (!(value >= 0 && value < 1)) throw Error(at, fmt::format("{}: {} {} is not in [0, 1)", who, what, value));
+}
+// What keeps a quotient finite where no gradient has come yet.
+void check_positive(const char* who, const char* what, double value, Where at) {
+  if (!(value > 0) || !std::isfinite(value)) throw Error(at, fmt::format("{}: {} {} is not a positive number", who, what, value));
+}
+
+}  // namespace
+
 Optimiser::Optimiser(const char* name, Tensors parameters, Rate rate_, Where at)
     : name_(name), parameters_(std::move(parameters)), follow_(std::move(rate_.follow)) {
   if (parameters_.empty()) throw Error(at, fmt::format("{}: no parameters; do those of the module require a gradient?", name));
@@ -31,6 +49,7 @@ Optimiser::Optimiser(const char* name, Tensors parameters, Rate rate_, Where at)
                                   : p.defined() ? "requires no gradient"
                                                 : "is undefined"));
   }
+  if (!follow_) check_at_least_0(name_, "rate", rate_.value, at);
   // They live where the parameters do; float64, because 1 - beta^steps cancels.
   const Options wide{float64, parameters_[0].device()};
   rate = scalar(rate_.value, wide);
@@ -73,6 +92,8 @@ Tensor with_decay(const Tensor& g, const Tensor& p, double weight_decay) { retur
 SGD::SGD(Tensors parameters, SGDOptions options, Where at)
     : Optimiser("SGD", std::move(parameters), options.rate, at), options_(std::move(options)) {
   if (options_.nesterov && options_.momentum == 0) throw Error(at, "SGD: nesterov without momentum is plain gradient descent");
+  check_share("SGD", "momentum", options_.momentum, at);
+  check_at_least_0("SGD", "weight_decay", options_.weight_decay, at);
   if (options_.momentum != 0) momenta_ = zeros_for_each();
 }
 
@@ -97,7 +118,12 @@ Adam::Adam(const char* name, Tensors parameters, AdamOptions options, bool decou
       first_(zeros_for_each()),
       second_(zeros_for_each()),
       options_(std::move(options)),
-      decoupled_(decoupled) {}
+      decoupled_(decoupled) {
+  check_share(name, "beta1", options_.beta1, at);
+  check_share(name, "beta2", options_.beta2, at);
+  check_positive(name, "epsilon", options_.epsilon, at);
+  check_at_least_0(name, "weight_decay", options_.weight_decay, at);
+}
 
 AdamW::AdamW(Tensors parameters, const AdamWOptions& o, Where at)
     : Adam("AdamW", std::move(parameters), {o.rate, o.beta1, o.beta2, o.epsilon, o.weight_decay}, true, at) {}
@@ -123,6 +149,10 @@ void Adam::step(const Tensors& grads, Where at) {
 
 RMSprop::RMSprop(Tensors parameters, RMSpropOptions options, Where at)
     : Optimiser("RMSprop", std::move(parameters), options.rate, at), squares_(zeros_for_each()), options_(std::move(options)) {
+  check_share("RMSprop", "alpha", options_.alpha, at);
+  check_share("RMSprop", "momentum", options_.momentum, at);
+  check_positive("RMSprop", "epsilon", options_.epsilon, at);
+  check_at_least_0("RMSprop", "weight_decay", options_.weight_decay, at);
   if (options_.centred) means_ = zeros_for_each();
   if (options_.momentum != 0) momenta_ = zeros_for_each();
 }

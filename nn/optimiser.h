@@ -16,7 +16,8 @@ class Optimiser {
   const Tensors& parameters() const { return parameters_; }
 
  protected:
-  /// Throws Error unless every parameter is a leaf that requires a gradient, and there is one.
+  /// Throws Error unless every parameter is a leaf that requires a gradient, there is one, and the rate is a number of at least 0. So do
+  /// the constructors of all optimisers for options that are no such numbers: averages in [0, 1), epsilon positive, decay not negative.
   Optimiser(const char* name, Tensors parameters, Rate rate, Where at);
   /// Throws Error unless there is one gradient for each parameter, like it; then counts the step and brings the rate up to date.
   void begin(const Tensors& grads, Where at);

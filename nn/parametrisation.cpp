@@ -1,5 +1,7 @@
 #include "nn/parametrisation.h"
 
+#include <fmt/format.h>
+
 #include "autograd/graph/mode.h"
 
 namespace scoregrad::nn {
@@ -10,11 +12,25 @@ Tensor level(const Operand& value, const Tensor& x) {
   return value.is_number() ? scalar(value.number(x.dtype(), "level").f, like(x)) : value.tensor();
 }
 
+// A level may repeat over x, but nothing may make x larger, as broadcasting would.
+void check(const char* op, const Tensor& s, const Tensor& xt, const Tensor& alpha, const Tensor& sigma, Where at) {
+  if (s.shape() != xt.shape())
+    throw Error(at, fmt::format("{}: {} came for x_t {}; both must have one shape", op, to_string(s.shape()), to_string(xt.shape())));
+  for (const Tensor* level : {&alpha, &sigma}) {
+    bool fits = level->rank() <= xt.rank();
+    for (int i = 0; fits && i < level->rank(); ++i) fits = level->shape().back(i) == xt.shape().back(i) || level->shape().back(i) == 1;
+    if (!fits)
+      throw Error(
+          at, fmt::format("{}: a level of shape {} does not broadcast to x_t {}", op, to_string(level->shape()), to_string(xt.shape())));
+  }
+}
+
 }  // namespace
 
 Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, Operand alpha, Operand sigma, Where at) {
   const CallerScope scope(at);
   const Tensor a = level(alpha, xt), sd = level(sigma, xt);
+  check("prediction", s, xt, a, sd, at);
   switch (what) {
     case Predicts::score:
       return s;
@@ -30,6 +46,7 @@ Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, Operand alph
 Tensor score_from(Predicts what, const Tensor& predicted, const Tensor& xt, Operand alpha, Operand sigma, Where at) {
   const CallerScope scope(at);
   const Tensor a = level(alpha, xt), sd = level(sigma, xt);
+  check("score_from", predicted, xt, a, sd, at);
   switch (what) {
     case Predicts::score:
       return predicted;

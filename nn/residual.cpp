@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "nn/fits.h"
+
 namespace scoregrad::nn {
 
 ResidualBlock::ResidualBlock(int64_t in, int64_t out, int64_t embedding, int64_t groups, const Key& key, Options options, Where at)
@@ -18,7 +20,11 @@ Tensor ResidualBlock::operator()(const Tensor& x, const Tensor& t, Where at) con
     throw Error(at, fmt::format("ResidualBlock: {}", t.defined() ? "built without an embedding, but called with one" : "t is missing"));
   const CallerScope scope(at);
   Tensor h = conv1(silu(norm1(x)));
-  if (t.defined()) h = h + unsqueeze(unsqueeze(time(t), -1), -1);
+  if (t.defined()) {
+    if (t.rank() != 2) throw Error(at, fmt::format("ResidualBlock: t {}; wanted is [n, embedding]", to_string(t.shape())));
+    check_beside("ResidualBlock", "t", t, 1, x, at);
+    h = h + unsqueeze(unsqueeze(time(t), -1), -1);
+  }
   h = conv2(silu(norm2(h)));
   return (skip.weight.defined() ? skip(x) : x) + h;
 }

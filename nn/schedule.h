@@ -13,8 +13,8 @@ using Schedule = std::function<Tensor(const Tensor& steps)>;
 
 namespace schedule {
 
-/// rate
-Schedule constant(double rate);
+/// rate.   These throw Error for numbers that are negative or not finite, and for no steps.
+Schedule constant(double rate, Where at = Where::here());
 /// rate factor^floor(steps / every)
 Schedule step(double rate, int64_t every, double factor = 0.1, Where at = Where::here());
 /// Half a cosine from `rate` down to `last`:  last + (rate - last) (1 + cos(pi min(1, steps / length))) / 2   (Loshchilov & Hutter 2017)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/gradient.h"
+#include "nn/fits.h"
 
 namespace scoregrad::nn {
 namespace {
@@ -24,6 +25,7 @@ Tensor beside(const char* what, const Tensor& extra, const Tensor& x, Where at) 
 Tensor level_beside(const Tensor& level, const Tensor& x, Where at) {
   if (level.rank() >= x.rank())
     throw Error(at, fmt::format("noise levels {} for x {}; wanted are one a row, or one", to_string(level.shape()), to_string(x.shape())));
+  check_beside("noise levels", "levels", level, level.rank(), x, at);
   if (level.rank() == 0) return level;
   Shape s = level.shape();
   while (s.rank < x.rank()) s.push_back(1);
@@ -61,11 +63,14 @@ ScoreMLP::ScoreMLP(const NoisyMLPOptions& how, Predicts predicts_, const Key& ke
 
 Tensor ScoreMLP::operator()(const Tensor& x, const Tensor& sigma, const Tensor& c, Where at) const {
   const CallerScope scope(at);
+  check_levels("ScoreMLP", sigma, at);
   return score_from(predicts, net(x, log(sigma) * 0.25, c, at), x, 1, level_beside(sigma, x, at), at);
 }
 
 Tensor ScoreMLP::operator()(const Tensor& x, const Tensor& sigma, const Tensor& c, const Tensor& alpha, Where at) const {
   const CallerScope scope(at);
+  check_levels("ScoreMLP", sigma, at);
+  check_levels("ScoreMLP (alpha)", alpha, at);
   return score_from(predicts, net(x, log(sigma / alpha) * 0.25, c, at), x, level_beside(alpha, x, at), level_beside(sigma, x, at), at);
 }
 
@@ -78,6 +83,7 @@ EnergyMLP::EnergyMLP(const NoisyMLPOptions& how, const Key& key, Options options
 
 Tensor EnergyMLP::energy(const Tensor& x, const Tensor& sigma, const Tensor& c, Where at) const {
   const CallerScope scope(at);
+  check_levels("EnergyMLP", sigma, at);
   const Tensor f = squeeze(net(x, log(sigma) * 0.25, c, at), {-1});
   return f / (sigma.rank() == f.rank() ? sigma : level_beside(sigma, f, at));
 }

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "nn/embedding.h"
+#include "nn/fits.h"
 #include "nn/mlp.h"
 #include "nn/parametrisation.h"
 
@@ -83,18 +84,25 @@ struct Preconditioned {
   /// The data's mean given x, D.   x [b, .., d], sigma [b, ..] or 0-d -> like x
   Tensor denoised(const Tensor& x, const Tensor& sigma, const Tensor& c = {}, Where at = Where::here()) const {
     const CallerScope scope(at);
-    const Tensor s = level_beside(sigma, x, at), total = square(s) + data * data;
+    const auto [s, total] = scales(x, sigma, at);
     return x * (data * data / total) + s * data * rsqrt(total) * raw(x, sigma, total, c);
   }
   /// s, without the cancellation of D - x:  data F / (sigma sqrt(sigma^2 + data^2)) - x / (sigma^2 + data^2).
   Tensor operator()(const Tensor& x, const Tensor& sigma, const Tensor& c = {}, Where at = Where::here()) const {
     const CallerScope scope(at);
-    const Tensor s = level_beside(sigma, x, at), total = square(s) + data * data;
+    const auto [s, total] = scales(x, sigma, at);
     return data * rsqrt(total) / s * raw(x, sigma, total, c) - x / total;
   }
   static void fields(auto& m, auto visit) { visit("net", m.net); }
 
  private:
+  // sigma against x, and sigma^2 + data^2.
+  std::pair<Tensor, Tensor> scales(const Tensor& x, const Tensor& sigma, Where at) const {
+    if (!(data > 0)) throw Error(at, "Preconditioned: the data's deviation " + std::to_string(data) + " is not positive");
+    check_levels("Preconditioned", sigma, at);
+    const Tensor s = level_beside(sigma, x, at);
+    return {s, square(s) + data * data};
+  }
   Tensor raw(const Tensor& x, const Tensor& sigma, const Tensor& total, const Tensor& c) const {
     return net(x * rsqrt(total), log(sigma) * 0.25, c);
   }

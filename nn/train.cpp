@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "autograd/compile/compile.h"
-#include "autograd/files/file.h"
+#include "autograd/files/encoding.h"
 #include "nn/log.h"
 #include "nn/progress.h"
 
@@ -18,11 +18,14 @@ void check(const TrainOptions& o, Where at) {
   if (o.steps < 0 || o.checkpoint_every < 1 || o.log_every < 1)
     throw Error(at,
                 fmt::format("train: steps {}, checkpoint_every {} and log_every {} make no run", o.steps, o.checkpoint_every, o.log_every));
+  for (const std::string& column : o.columns)
+    if (!o.log.empty() && column.find_first_of(",\"\r\n") != std::string::npos)
+      throw Error(at, fmt::format("train: the column '{}' would break its line of the log", printable(column)));
   if (!o.checkpoint.empty() && o.state.empty()) throw Error(at, "train: a checkpoint needs `state`, what is to be kept in it");
 }
 
 // The numbers of one step, on the host.
-std::vector<double> numbers(const Tensor& result, int64_t step, const TrainOptions& o, Where at) {
+std::vector<double> numbers(const Tensor& result, int64_t step, int64_t seen, const TrainOptions& o, Where at) {
   if (!result.defined() || result.numel() != static_cast<int64_t>(o.columns.size()))
     throw Error(at,
                 fmt::format("train: step {} returned {} where {} columns are named", step,
@@ -31,7 +34,9 @@ std::vector<double> numbers(const Tensor& result, int64_t step, const TrainOptio
   for (size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
       throw Error(
-          at, fmt::format("train: {} is {} after {} steps; the last checkpoint, if any, is from before", o.columns[i], values[i], step));
+          at, fmt::format("train: {} is {} after step {}{}; the last checkpoint, if any, is from before. The op that made it is named by "
+                          "an Anomaly that lives in the step",
+                          o.columns[i], values[i], step, step > seen + 1 ? fmt::format(", and was finite after step {}", seen) : ""));
   return values;
 }
 
@@ -61,7 +66,10 @@ Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const std::
   check(o, at);
   Trained run;
   if (!o.checkpoint.empty()) remove_abandoned(o.checkpoint);
-  if (!o.checkpoint.empty() && std::filesystem::exists(o.checkpoint)) run.resumed = load_checkpoint(o.checkpoint, o.state, key, at);
+  std::error_code unknown;
+  if (!o.checkpoint.empty() && std::filesystem::exists(o.checkpoint, unknown))
+    run.resumed = load_checkpoint(o.checkpoint, o.state, key, at);
+  if (!o.checkpoint.empty()) check_checkpoint(o.checkpoint, o.state, key, at);  // not at the first one, hours later
   run.step = run.resumed;
   if (!o.log.empty()) remove_abandoned(o.log);
   std::optional<Log> log;
@@ -74,6 +82,7 @@ Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const std::
   }
 
   std::string note;
+  int64_t seen = run.step;  // when the numbers were read last
   while (run.step < o.steps && !run.interrupted) {
     const Tensor result = step(run.step, key.fold(run.step));
     run.step += 1;
@@ -81,8 +90,9 @@ Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const std::
     const double fraction = static_cast<double>(run.step) / static_cast<double>(o.steps);
     run.interrupted = (o.progress ? !o.progress(fraction) : interrupt->requested()) && !last;
     const bool keep = !o.checkpoint.empty() && (last || run.interrupted || run.step % o.checkpoint_every == 0);
-    if (log_now || keep || last) {
-      const std::vector<double> values = numbers(result, run.step, o, at);
+    if (log_now || keep || last || run.step == run.resumed + 1) {
+      const std::vector<double> values = numbers(result, run.step, seen, o, at);
+      seen = run.step;
       if (!values.empty()) note = fmt::format("step {}  {} {:.4g}", run.step, o.columns[0], values[0]);
       if (log && log_now) log->row(run.step, values);
     }

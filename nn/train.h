@@ -30,7 +30,8 @@ struct Trained {
 };
 
 /// Calls step(i, key.fold(i)) for i = 0, 1, .. options.steps - 1. The step computes a loss, updates what is in options.state and returns
-/// the numbers to log: a 0-d tensor, or a vector with one entry a column; they are read only when they are logged, and must be finite. A
+/// the numbers to log: a 0-d tensor, or a vector with one entry a column; they are read after the first step and when they are logged, and
+/// must be finite. Before the first step checkpoint and log are tried, so that a run does not learn after hours that it cannot keep them. A
 /// run that was interrupted or killed and is called again goes on from its checkpoint and ends with the same bytes as one that never
 /// stopped, if all that its steps change is in `state` and all that they draw comes from their key. Without `progress`, SIGINT and SIGTERM
 /// let the step finish and write a checkpoint. Throws Error for a file that does not fit the run and for numbers that are not finite.

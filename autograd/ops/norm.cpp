@@ -94,8 +94,9 @@ Tensor normalised(Where at, const Tensor& x, const Tensor& weight, const Tensor&
 }
 
 // What is refused by all of them.
-const Tensor& checked(const char* op, const Operand& x, const Tensor& weight, const Tensor& bias) {
+const Tensor& checked(const char* op, const Operand& x, const Tensor& weight, const Tensor& bias, double eps) {
   const Tensor& t = tensor_of(x, op);
+  if (!(eps >= 0)) throw Error(x.at, fmt::format("{}: eps {} is not a number of at least 0", op, eps));
   if (!is_floating(t.dtype())) throw Error(x.at, fmt::format("{}: not defined for {}; use to(float32)", op, name_of(t.dtype())));
   for (const Tensor* p : {&weight, &bias})
     if (p->dtype() != t.dtype() || p->device() != t.device())
@@ -107,7 +108,7 @@ const Tensor& checked(const char* op, const Operand& x, const Tensor& weight, co
 }  // namespace
 
 Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
-  const Tensor &w = tensor_of(weight, "layer_norm"), &b = tensor_of(bias, "layer_norm"), &t = checked("layer_norm", x, w, b);
+  const Tensor &w = tensor_of(weight, "layer_norm"), &b = tensor_of(bias, "layer_norm"), &t = checked("layer_norm", x, w, b, eps);
   bool fits = w.rank() > 0 && w.rank() <= t.rank() && b.shape() == w.shape();
   for (int i = 0; fits && i < w.rank(); ++i) fits = t.shape().back(i) == w.shape().back(i);
   if (!fits)
@@ -121,7 +122,7 @@ Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
 }
 
 Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, double eps) {
-  const Tensor &w = tensor_of(weight, "group_norm"), &b = tensor_of(bias, "group_norm"), &t = checked("group_norm", x, w, b);
+  const Tensor &w = tensor_of(weight, "group_norm"), &b = tensor_of(bias, "group_norm"), &t = checked("group_norm", x, w, b, eps);
   const int64_t channels = t.rank() < 2 ? 0 : t.shape()[1];
   if (t.rank() < 2 || groups < 1 || channels % groups != 0 || w.shape() != Shape{channels} || b.shape() != Shape{channels})
     throw Error(x.at, fmt::format("group_norm: x {} in {} groups with weight {} and bias {}; wanted are x [n, c, ..], weight and bias [c], "
@@ -136,7 +137,7 @@ Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, doubl
 }
 
 Tensor instance_norm(Operand x, Operand weight, Operand bias, double eps) {
-  const Tensor &w = tensor_of(weight, "instance_norm"), &b = tensor_of(bias, "instance_norm"), &t = checked("instance_norm", x, w, b);
+  const Tensor &w = tensor_of(weight, "instance_norm"), &b = tensor_of(bias, "instance_norm"), &t = checked("instance_norm", x, w, b, eps);
   if (t.rank() < 3 || w.shape() != Shape{t.shape()[1]} || b.shape() != Shape{t.shape()[1]})
     throw Error(x.at, fmt::format("instance_norm: x {} with weight {} and bias {}; wanted are x [n, c, ..], weight and bias [c]",
                                   to_string(t.shape()), to_string(w.shape()), to_string(b.shape())));

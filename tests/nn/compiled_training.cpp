@@ -231,7 +231,7 @@ TEST_CASE("a loss that is not finite and numbers of the wrong shape are refused 
     return where(n > 60, log(-n), n);
   };
   CHECK(contains(message_of([&] { nn::train(step, {.steps = 100, .log_every = 1, .progress = go_on}, Key(1)); }),
-                 "loss is nan after 61 steps"));
+                 "loss is nan after step 61"));
   CHECK(contains(
       message_of([&] { nn::train([](const Tensors&, const Key&) { return ones({2}); }, {.steps = 70, .progress = go_on}, Key(1)); }),
       "returned a tensor of shape [2] where 1 columns are named"));
