@@ -19,22 +19,27 @@ struct Course {
 
   int64_t steps() const { return static_cast<int64_t>(times.size()) - 1; }
   Stage stage(int64_t i) const { return at(times.at(static_cast<size_t>(i))); }
+  /// Throws Error unless the times are finite, at least two and strictly in order (`falling`: only so), and the schedule has an alpha above
+  /// 0, a sigma and a diffusion of at least 0 at each of them; `dividing`: a sigma above 0 where each step begins.
+  void check(const char* op, bool falling, bool dividing, Where at) const;
   /// The same course in the other direction.
   Course reversed() const { return {at, {times.rbegin(), times.rend()}}; }
 };
 
-/// Through the given times; at least two.
+/// Through the given times; at least two, finite and strictly in order.
 template <NoiseSchedule S>
 Course course(const S& schedule, std::vector<double> times, Where at = Where::here()) {
-  if (times.size() < 2) throw Error(at, "course: fewer than two times");
-  return {[schedule](double t) {
-            return Stage{t, schedule.alpha(t), schedule.sigma(t), schedule.drift(t), schedule.diffusion2(t)};
-          },
-          std::move(times)};
+  Course made{[schedule](double t) {
+                return Stage{t, schedule.alpha(t), schedule.sigma(t), schedule.drift(t), schedule.diffusion2(t)};
+              },
+              std::move(times)};
+  made.check("course", false, false, at);
+  return made;
 }
 /// From noise to data, s.stop() to s.start(), in steps of equal time.
 template <NoiseSchedule S>
 Course course(const S& schedule, int64_t steps, Where at = Where::here()) {
+  check_steps("course", steps, at);
   std::vector<double> times;
   for (int64_t i = 0; i <= steps; ++i) {
     const double way = static_cast<double>(i) / static_cast<double>(steps);
@@ -45,6 +50,7 @@ Course course(const S& schedule, int64_t steps, Where at = Where::here()) {
 /// The same in steps that divide sigma/alpha by equal factors: what higher-order solvers want.
 template <NoiseSchedule S>
 Course geometric_course(const S& schedule, int64_t steps, Where at = Where::here()) {
+  check_steps("geometric_course", steps, at);
   const auto ratio = [&](double t) { return schedule.sigma(t) / schedule.alpha(t); };
   std::vector<double> times;
   for (double level : geometric_ladder(ratio(schedule.stop()), ratio(schedule.start()), static_cast<int>(steps + 1), at))

@@ -29,7 +29,7 @@ auto entries(const Tensor& numbers) {
 
 Samples reverse_sde(const NoisyScore& score, const Tensor& x, const Course& course, const Key& key, const SamplerOptions& options,
                     Where at) {
-  check_falling("reverse_sde", course.times, at);
+  course.check("reverse_sde", true, false, at);
   Walk walk("reverse_sde", x, left(course, options), options, at);
   walk.each([&](const Tensors& in) {
     const auto c = entries(in[1]);
@@ -46,8 +46,8 @@ Samples reverse_sde(const NoisyScore& score, const Tensor& x, const Course& cour
 
 Samples predictor_corrector(const NoisyScore& score, const Tensor& x, const Course& course, const Corrector& corrector, const Key& key,
                             const SamplerOptions& options, Where at) {
-  check_falling("predictor_corrector", course.times, at);
-  if (corrector.count < 0 || !(corrector.snr > 0))
+  course.check("predictor_corrector", true, false, at);
+  if (corrector.count < 0 || !(corrector.snr > 0) || !std::isfinite(corrector.snr))
     throw Error(at, fmt::format("predictor_corrector: {} corrector steps of ratio {}", corrector.count, corrector.snr));
   Walk walk("predictor_corrector", x, left(course, options), options, at);
   walk.each([&](const Tensors& in) {  // x, numbers, and a draw for each step, the corrector's after the predictor's
@@ -71,7 +71,8 @@ Samples predictor_corrector(const NoisyScore& score, const Tensor& x, const Cour
 
 Samples ancestral(const NoisyScore& score, const Tensor& x, const Course& course, const Key& key, const SamplerOptions& options, double eta,
                   Where at) {
-  check_falling("ancestral", course.times, at);
+  course.check("ancestral", true, true, at);
+  if (!(eta >= 0) || !std::isfinite(eta)) throw Error(at, fmt::format("ancestral: eta {} is not a number of at least 0", eta));
   Walk walk("ancestral", x, left(course, options), options, at);
   walk.each([&](const Tensors& in) {
     const auto c = entries(in[1]);
@@ -82,6 +83,9 @@ Samples ancestral(const NoisyScore& score, const Tensor& x, const Course& course
     const Stage now = course.stage(walk.number()), then = course.stage(walk.number() + 1);
     // What noise the step from `then` to `now` would add, and what of it is left in x_then given x_now and the data.
     const double kept = now.alpha / then.alpha, added = now.sigma * now.sigma - kept * kept * then.sigma * then.sigma;
+    if (added < 0)
+      throw Error(
+          at, fmt::format("ancestral: sigma/alpha rises from time {} to {}; noise is taken away in falling order", now.time, then.time));
     const double variance = eta * eta * added * then.sigma * then.sigma / (now.sigma * now.sigma);
     const double known = std::sqrt(std::max(0.0, then.sigma * then.sigma - variance));
     Tensors in{walk.x(), walk.numbers({now.time, now.sigma * now.sigma, now.alpha, then.alpha, known * now.sigma, std::sqrt(variance)})};
@@ -98,6 +102,10 @@ Samples heun(const NoisyScore& score, const Tensor& x, const HeunSteps& steps, c
   check_falling("heun", sigmas, at);
   if (sigmas.size() < 2 || sigmas.back() < 0)
     throw Error(at, fmt::format("heun: {} noise levels, down to {}", sigmas.size(), sigmas.back()));
+  for (double number : {sigmas.front(), steps.churn, steps.noise})
+    if (!(number >= 0) || !std::isfinite(number))
+      throw Error(at, fmt::format("heun: levels from {}, churn {} and noise {} must be numbers of at least 0", sigmas.front(), steps.churn,
+                                  steps.noise));
   const int64_t count = static_cast<int64_t>(sigmas.size()) - 1;
   const double most = std::min(steps.churn / static_cast<double>(count), std::sqrt(2.0) - 1);
   Walk walk("heun", x, std::max<int64_t>(0, count - options.first), options, at);

@@ -17,6 +17,7 @@ int64_t expected(const Course& course, const Ode& ode) { return ode.method == Me
 
 Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course& course, const Ode& ode, const SamplerOptions& options,
                          Where at) {
+  course.check("probability_flow", false, false, at);
   Walk walk("probability_flow", x, left(course, options), options, at);
   const auto slope = [&](const Tensor& c, const Tensor& y) {
     return select(c, 0, 1) * y - select(c, 0, 2) * walk.score(score, y, select(c, 0, 0));
@@ -40,6 +41,7 @@ Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course&
 }
 
 Samples ddim(const NoisyScore& score, const Tensor& x, const Course& course, const SamplerOptions& options, Where at) {
+  course.check("ddim", false, true, at);
   Walk walk("ddim", x, left(course, options), options, at);
   walk.each([&](const Tensors& in) {
     const auto c = [&](int64_t i) { return select(in[1], 0, i); };
@@ -55,6 +57,7 @@ Samples ddim(const NoisyScore& score, const Tensor& x, const Course& course, con
 }
 
 Samples dpm_solver(const NoisyScore& score, const Tensor& x, const Course& course, const SamplerOptions& options, Where at) {
+  course.check("dpm_solver", false, true, at);
   Walk walk("dpm_solver", x, left(course, options), options, at);
   Tensor before;                      // the denoised x of the last step
   double last = 0;                    // and how far that step went in log(alpha/sigma)
@@ -84,6 +87,8 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
                           const std::function<Tensor(const Tensor&)>& log_prior, const Key& key, const LikelihoodOptions& options,
                           Where at) {
   if (x.rank() != 2) throw Error(at, fmt::format("log_likelihood: points of shape {}; wanted is [n, d]", to_string(x.shape())));
+  course.check("log_likelihood", false, false, at);
+  if (options.probes < 0) throw Error(at, fmt::format("log_likelihood: {} probes", options.probes));
   const SamplerOptions run{.differentiable = options.differentiable, .progress = options.progress, .compile = options.compile};
   Walk walk("log_likelihood", x, course.steps(), run, at);
   const int64_t n = x.extent(0), d = x.extent(1);
@@ -110,7 +115,10 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
     walk.to(slice_axis(y, 1, 0, d));
   }
   if (walk.samples().stopped) throw Error(at, "log_likelihood: stopped on the way");
-  return {log_prior(walk.x()) + select(y, 1, d), walk.x(), integrate.evaluations()};
+  const Tensor prior = log_prior(walk.x());
+  if (prior.shape() != Shape{n})
+    throw Error(at, fmt::format("log_likelihood: a log density of shape {} for {} points; wanted is [n]", to_string(prior.shape()), n));
+  return {prior + select(y, 1, d), walk.x(), integrate.evaluations()};
 }
 
 }  // namespace scoregrad::samplers

@@ -22,6 +22,7 @@ Tensor log_proposal(const Tensor& y, const Tensor& x, const Tensor& s, double e)
 
 Samples langevin(const ScoreFunction& score, const Tensor& x, const Steps& steps, const Key& key, const SamplerOptions& options, Where at) {
   check_size("langevin", steps.size, at);
+  check_steps("langevin", steps.count, at);
   Walk walk("langevin", x, steps.count, options, at);
   walk.each([&](const Tensors& in) {
     const Tensor &at_x = in[0], &draw = in[1];
@@ -38,11 +39,15 @@ Samples mala(const std::function<distributions::DensityAndScore(const Tensor&)>&
              const SamplerOptions& options, Where at) {
   const double e = steps.size;
   check_size("mala", e, at);
+  check_steps("mala", steps.count, at);
   if (x.rank() != 2) throw Error(at, fmt::format("mala: particles of shape {}; wanted is [n, d]", to_string(x.shape())));
   Walk walk("mala", x, steps.count, options, at);
   const auto evaluate = [&](const Tensor& points) {
     distributions::DensityAndScore out;
     walk.score([&](const Tensor& p) { return (out = law(p)).score; }, points);
+    if (out.log_density.shape() != Shape{points.extent(0)})
+      throw Error(at, fmt::format("mala: a log density of shape {} for particles of shape {}; wanted is [n]",
+                                  to_string(out.log_density.shape()), to_string(points.shape())));
     return out;
   };
   walk.each([&](const Tensors& in) {
@@ -78,10 +83,14 @@ Samples mala(const std::function<distributions::DensityAndScore(const Tensor&)>&
 Samples annealed_langevin(const NoisyScore& score, const Tensor& x, const Annealing& levels, const Key& key, const SamplerOptions& options,
                           Where at) {
   check_size("annealed_langevin", levels.step, at);
-  if (levels.sigmas.empty() || levels.count < 0)
-    throw Error(at, fmt::format("annealed_langevin: {} noise levels with {} steps each", levels.sigmas.size(), levels.count));
-  for (double sigma : levels.sigmas)
-    if (!(sigma > 0)) throw Error(at, fmt::format("annealed_langevin: a noise level of {}", sigma));
+  if (levels.sigmas.empty()) throw Error(at, "annealed_langevin: 0 noise levels");
+  check_steps("annealed_langevin", levels.count, at);
+  for (size_t i = 0; i < levels.sigmas.size(); ++i) {
+    const double sigma = levels.sigmas[i];
+    if (!(sigma > 0) || !std::isfinite(sigma)) throw Error(at, fmt::format("annealed_langevin: a noise level of {}", sigma));
+    if (i > 0 && sigma > levels.sigmas[i - 1])
+      throw Error(at, fmt::format("annealed_langevin: noise level {} follows {}; they fall", sigma, levels.sigmas[i - 1]));
+  }
   const int64_t total = static_cast<int64_t>(levels.sigmas.size()) * levels.count;
   Walk walk("annealed_langevin", x, std::max<int64_t>(0, total - options.first), options, at);
   walk.each([&](const Tensors& in) {
@@ -105,6 +114,7 @@ Samples annealed_langevin(const NoisyScore& score, const Tensor& x, const Anneal
 }
 
 distributions::Gaussian langevin_stationary(const distributions::Gaussian& target, double step, Where at) {
+  check_size("langevin_stationary", step, at);
   const CallerScope scope(at);
   const Tensor covariance = target.covariance(), identity = eye(target.dim(), like(covariance));
   // S and the inverse commute, and their product is positive exactly where the chain is stable.
@@ -119,7 +129,8 @@ distributions::Gaussian langevin_stationary(const distributions::Gaussian& targe
   }
 }
 
-double mala_acceptance(double step) {
+double mala_acceptance(double step, Where at) {
+  check_size("mala_acceptance", step, at);
   const double root = std::sqrt(step);
   return 2 / std::numbers::pi * (std::atan(root / 2) + std::atan((4 - step) / (2 * root)));
 }

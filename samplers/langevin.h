@@ -40,6 +40,6 @@ Samples annealed_langevin(const NoisyScore& score, const Tensor& x, const Anneal
 /// diverges, that is unless e < 4 times the smallest variance.
 distributions::Gaussian langevin_stationary(const distributions::Gaussian& target, double step, Where at = Where::here());
 /// What share of proposals mala accepts on N(0, 1):  (2/pi) (atan(sqrt(e)/2) + atan((4 - e) / (2 sqrt(e)))).
-double mala_acceptance(double step);
+double mala_acceptance(double step, Where at = Where::here());
 
 }  // namespace scoregrad::samplers

@@ -32,7 +32,13 @@ Tensor scaled(const Tensor& x, const Tensor& y, const Ode& ode) {
 }  // namespace
 
 Integrator::Integrator(Slope slope, const Ode& ode, CompileOptions compile, Where at)
-    : slope_(std::move(slope)), ode_(ode), at_(at), step_([this](const Tensors& in) { return one_step(in); }, compile) {}
+    : slope_(std::move(slope)), ode_(ode), at_(at), step_([this](const Tensors& in) { return one_step(in); }, compile) {
+  const bool tolerance =
+      ode.relative >= 0 && ode.absolute >= 0 && ode.relative + ode.absolute > 0 && std::isfinite(ode.relative + ode.absolute);
+  if (ode.method == Method::dormand_prince && (!tolerance || ode.most < 1))
+    throw Error(at, fmt::format("dormand_prince: tolerances {} (relative) and {} (absolute) in at most {} steps", ode.relative,
+                                ode.absolute, ode.most));
+}
 
 // The slope's numbers at several times.   [times, k]
 Tensor Integrator::numbers(const std::vector<double>& times, const Tensor& y) const {
@@ -73,6 +79,7 @@ Tensors Integrator::one_step(const Tensors& in) const {
 
 Tensor Integrator::operator()(const Tensor& y, double from, double to, const std::function<bool()>& go, bool last) {
   const double h = to - from;
+  if (!std::isfinite(h)) throw Error(at_, fmt::format("an integration from time {} to {}", from, to));
   if (h == 0 || y.numel() == 0) return y;
   if (ode_.method == Method::dormand_prince) return adaptive(y, from, to, go, last);
   ++accepted_;

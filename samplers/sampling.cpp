@@ -2,14 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace scoregrad::samplers {
+
+void check_steps(const char* op, int64_t steps, Where at) {
+  if (steps < 1 || steps >= std::numeric_limits<int>::max()) throw Error(at, fmt::format("{}: {} steps; at least one is made", op, steps));
+}
 
 Walk::Walk(const char* op, const Tensor& x, int64_t steps, const SamplerOptions& options, Where at)
     : op_(op), options_(options), at_(at), line_(at), recording_(options.differentiable && mode.recording), steps_(steps) {
   if (x.rank() < 2 || !is_floating(x.dtype()))
     throw Error(at, fmt::format("{}: particles of shape {} and type {}; wanted is [n, d], or [n, ..] for images, floating", op,
                                 to_string(x.shape()), name_of(x.dtype())));
-  if (steps < 0) throw Error(at, fmt::format("{}: {} steps", op, steps));
+  if (steps < 0 || options.first < 0) throw Error(at, fmt::format("{}: {} steps after {}", op, steps, options.first));
   samples_.x = options.differentiable ? x : x.detach();
 }
 

@@ -34,6 +34,9 @@ struct SamplerOptions {
   bool compile = true;
 };
 
+/// Throws Error unless at least one step is asked for, and no more than fit into an int.
+void check_steps(const char* op, int64_t steps, Where at);
+
 /// Where a sampler ended.
 struct Samples {
   Tensor x;                 ///< [n, d]

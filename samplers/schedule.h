@@ -60,7 +60,7 @@ struct VE {
   }
 
  private:
-  double span() const { return std::log(sigma_max / sigma_min); }
+  double span() const;  // log(sigma_max / sigma_min); throws Error unless 0 < sigma_min < sigma_max
 };
 
 /// beta(t) = beta_min + t (beta_max - beta_min) and B(t), its integral from 0.
@@ -68,18 +68,23 @@ struct LinearBeta {
   double beta_min = 0.1, beta_max = 20;
   template <class T>
   T beta(const T& t) const {
+    check();
     return beta_min + t * (beta_max - beta_min);
   }
   template <class T>
   T integral(const T& t) const {
+    check();
     return t * (beta_min + 0.5 * (beta_max - beta_min) * t);
   }
   /// The time at which B(t) = b.
   template <class T>
   T time_of(const T& b) const {
     using std::sqrt;
+    check();
     return 2 * b / (beta_min + sqrt(beta_min * beta_min + 2 * (beta_max - beta_min) * b));
   }
+  /// Throws Error unless beta is a number of at least 0 all the way, and not 0 at both ends.
+  void check() const;
 };
 
 /// Variance preserving:  alpha = e^(-B/2),  sigma^2 = 1 - e^(-B),  f = -beta/2,  g^2 = beta,  t in [0, 1]. Losses start a little above 0,
@@ -179,10 +184,13 @@ struct Edm {
 /// Levels from `first` to `last`, both included, each a fixed multiple of the one before; count >= 2.
 std::vector<double> geometric_ladder(double first, double last, int count, Where at = Where::here());
 
+/// Throws Error unless n is positive.
+void check_times(int64_t n, Where at);
 /// n times, uniform on [start, stop] but one in each n-th of it, in order: the mean of a loss over them has less variance than over
 /// independent times.   [n]
 template <NoiseSchedule S>
 Tensor stratified_times(const S& schedule, int64_t n, const Key& key, Options options = {}, Where at = Where::here()) {
+  check_times(n, at);
   const CallerScope scope(at);
   const Tensor place = (arange(0, static_cast<double>(n), 1, options) + uniform({n}, key, options)) / static_cast<double>(n);
   return schedule.start() + (schedule.stop() - schedule.start()) * place;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "autograd/files/npz.h"
 #include "autograd/ops/random.h"
 #include "tests/autograd/check.h"
 #include "tests/close.h"
@@ -11,6 +12,8 @@ using namespace scoregrad;
 using namespace scoregrad::samplers;
 
 namespace {
+
+bool near(double a, double b) { return std::abs(a - b) <= 1e-12 * std::abs(b); }
 
 const Options f64{.dtype = float64};
 
@@ -30,9 +33,11 @@ TEST_CASE("the autocorrelation of a short series by hand") {
   const Tensor two = autocorrelation(from({1, 2, 3, 4, 4, 3, 2, 1}, {2, 4}, f64), 2);
   CHECK(two.shape() == Shape{2, 3});
   CHECK(apart(select(two, 0, 0), select(two, 0, 1)) < 1e-15);
-  // Geyer's pairs: 1 + 0.25, then -0.3 - 0.45 < 0 ends the sum: 2 * 1.25 - 1.
-  CHECK(apart(autocorrelation_time(from({1, 2, 3, 4}, f64)).item(), 1.5) < 1e-15);
-  CHECK(apart(effective_sample_size(from({1, 2, 3, 4}, f64)).item(), 4 / 1.5) < 1e-15);
+  // Geyer's pairs: 1 + 0.25, then -0.3 - 0.45 < 0 ends the sum: 2 * 1.25 - 1 = 1.5, below 1 / log10(4).
+  CHECK(apart(autocorrelation_time(from({1, 2, 3, 4}, f64)).item(), 1 / std::log10(4.0)) < 1e-15);
+  CHECK(apart(effective_sample_size(from({1, 2, 3, 4}, f64)).item(), 4 * std::log10(4.0)) < 1e-15);
+  // 1, 2, 4, 3 twice over: centred -1.5 -0.5 1.5 0.5, products 10, 0.75, -7.5, -0.75: 2 (1 + 0.075) - 1 = 1.15, above 1 / log10(8).
+  CHECK(apart(autocorrelation_time(from({1, 2, 4, 3, 1, 2, 4, 3}, f64)).item(), 1.15) < 1e-14);
 }
 
 TEST_CASE("the autocorrelation time of an autoregression is (1 + a) / (1 - a), less than 1 where it alternates") {
@@ -87,4 +92,77 @@ TEST_CASE("mode weights count the particles nearest to each centre") {
   CHECK(apart(shares[0].share, 0.6) < 1e-15);
   CHECK(apart(shares[1].share, 0.4) < 1e-15);
   CHECK(contains(message_of([&] { mode_weights(x, ones({2, 3}, f64)); }), "mode_weights: particles of shape [5, 2]"));
+}
+
+TEST_CASE("bulk and tail sizes and the R-hat of ranks are ArviZ's to 1e-12") {
+  const LoadedTensors file = load_npz("tests/samplers/data/diagnostics.npz");  // generate_diagnostics.py
+  int compared = 0;
+  for (const auto& [name, said] : file) {
+    if (name.find(".arviz") == std::string::npos) continue;
+    const Tensor& chains = file.at(name.substr(0, name.find('.')));
+    const std::vector<double> want = said.to_vector<double>();
+    CAPTURE(name);
+    CHECK(near(bulk_effective_sample_size(chains), want[0]));
+    CHECK(near(tail_effective_sample_size(chains), want[1]));
+    if (want.size() == 4) {
+      CHECK(near(rank_r_hat(chains), want[2]));
+      CHECK(near(split_r_hat(chains), want[3]));
+    }
+    // Ranks know no scale, and 2^k is exact.
+    for (double scale : {0x1p+1000, 0x1p-1000}) {
+      const Tensor scaled = chains * scale;
+      CHECK(bulk_effective_sample_size(scaled) == bulk_effective_sample_size(chains));
+      CHECK(tail_effective_sample_size(scaled) == tail_effective_sample_size(chains));
+      CHECK(split_r_hat(scaled) == split_r_hat(chains));
+      if (chains.extent(0) > 1) CHECK(r_hat(scaled) == r_hat(chains));
+      CHECK(apart(effective_sample_size(scaled), effective_sample_size(chains)) == 0);
+      CHECK(apart(autocorrelation(scaled, 3), autocorrelation(chains, 3)) == 0);
+    }
+    ++compared;
+  }
+  CHECK(compared == 20);
+}
+
+TEST_CASE("estimates that would leave every bound stop at Stan's: n log10 n") {
+  CHECK(apart(effective_sample_size(from({0, 1, 0, 1}, f64)).item(), 4 * std::log10(4.0)) < 1e-15);
+  std::vector<double> alternating;
+  for (int i = 0; i < 1000; ++i) alternating.push_back((i % 2 ? 1 : -1) * (1 + 1e-3 * std::sin(i)));
+  const double size = effective_sample_size(from(alternating, f64)).item();
+  CHECK((size > 0 && size <= 3000.0001));
+  CHECK(bulk_effective_sample_size(from(alternating, {2, 500}, f64)) <= 3000.0001);
+}
+
+TEST_CASE("a number that is not finite makes a diagnostic NaN, and so do chains of equal draws where ranks say nothing") {
+  for (double bad : {static_cast<double>(NAN), static_cast<double>(INFINITY), -static_cast<double>(INFINITY)}) {
+    CAPTURE(bad);
+    const Tensor chains = from({1, 2, bad, 4, 5, 6, 8, 7, 9, 3}, {2, 5}, f64), row = select(chains, 0, 0);
+    CHECK(std::isnan(effective_sample_size(row).item()));
+    CHECK(std::isnan(autocorrelation_time(row).item()));
+    CHECK(std::isnan(select(autocorrelation(row, 1), 0, 1).item()));
+    CHECK_FALSE(std::isnan(select(effective_sample_size(chains), 0, 1).item()));
+    for (const auto diagnostic : {r_hat, split_r_hat, rank_r_hat, bulk_effective_sample_size, tail_effective_sample_size})
+      CHECK(std::isnan(diagnostic(chains, Where::here())));
+  }
+  const Tensor same = ones({3, 8}, f64);
+  for (const auto diagnostic : {r_hat, split_r_hat, rank_r_hat, bulk_effective_sample_size, tail_effective_sample_size}) {
+    CHECK(std::isnan(diagnostic(same, Where::here())));
+    CHECK_THROWS_AS(diagnostic(ones({2, 1}, f64), Where::here()), Error);
+  }
+  for (double bad : {-1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    CHECK_THROWS_AS(wilson(bad, 10), Error);
+    CHECK_THROWS_AS(wilson(1, bad), Error);
+    CHECK_THROWS_AS(wilson(1, 10, bad), Error);
+  }
+}
+
+TEST_CASE("a particle that is not finite is near no centre, and centres far from the origin are told apart in float32") {
+  const Tensor x = from({0, 1, static_cast<double>(NAN), static_cast<double>(INFINITY)}, {4, 1});
+  const std::vector<Share> shares = mode_weights(x, from({0, 1}, {2, 1}));
+  CHECK(shares[0].share == 0.25);
+  CHECK(shares[1].share == 0.25);
+  const Tensor centres = from({-1000, -999.9375, 1000}, {3, 1});
+  const std::vector<Share> far = mode_weights(from({-999.99, -999.98, -999.94}, {3, 1}), centres);
+  CHECK(apart(far[0].share, 2.0 / 3) < 1e-15);
+  CHECK(apart(far[1].share, 1.0 / 3) < 1e-15);
+  CHECK_THROWS_AS(mode_weights(x, zeros({0, 1})), Error);
 }

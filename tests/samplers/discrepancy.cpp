@@ -91,3 +91,86 @@ TEST_CASE("sliced Wasserstein: a shift counts with its mean projection, order do
   CHECK(contains(message_of([&] { sliced_wasserstein(x, slice_axis(x, 0, 0, 5), Key(1)); }),
                  "sliced_wasserstein: shapes [200, 3] and [5, 3]"));
 }
+
+TEST_CASE("the discrepancy of sets of different sizes is its definition, and its error that of repetitions") {
+  const auto by_definition = [](const Tensor& x, const Tensor& y, double width) {  // Gretton et al. 2012, equation 3
+    const std::vector<double> a = x.to_vector<double>(), b = y.to_vector<double>();
+    const auto mean_of = [&](const std::vector<double>& p, const std::vector<double>& q, bool same) {
+      double sum = 0;
+      for (size_t i = 0; i < p.size(); ++i)
+        for (size_t j = 0; j < q.size(); ++j)
+          if (!same || i != j) sum += std::exp(-(p[i] - q[j]) * (p[i] - q[j]) / (2 * width * width));
+      return sum / static_cast<double>(p.size() * (q.size() - (same ? 1 : 0)));
+    };
+    return mean_of(a, a, true) + mean_of(b, b, true) - 2 * mean_of(a, b, false);
+  };
+  for (double shift : {0.0, 0.7}) {
+    double mean = 0, square = 0, error2 = 0;
+    constexpr int repeats = 300;
+    for (int i = 0; i < repeats; ++i) {
+      const Tensor x = normal({30, 1}, Key(i).fold("x"), f64), y = normal({45, 1}, Key(i).fold("y"), f64) + shift;
+      const PairAverage d = mean_discrepancy(x, y, 1);
+      if (i < 3) CHECK(apart(d.value, by_definition(x, y, 1)) < 1e-13);
+      mean += d.value / repeats;
+      square += d.value * d.value / repeats;
+      error2 += d.error * d.error / repeats;
+    }
+    // Means of the kernel between N(0, 1) and N(shift, 1): exp(-shift^2 / 6) / sqrt 3.
+    const double want = 2 * (1 - std::exp(-shift * shift / 6)) / std::sqrt(3.0), scatter = std::sqrt(square - mean * mean);
+    CAPTURE(shift, mean, want, scatter, std::sqrt(error2));
+    CHECK(std::abs(mean - want) < 4 * scatter / std::sqrt(repeats));
+    const double ratio = std::sqrt(error2) / scatter;  // of equal laws the first-order part is 0, and its estimate is not below
+    CHECK((ratio > 0.8 && ratio < 1.5));
+  }
+}
+
+TEST_CASE("particles far from the origin and close together are compared by their differences, also in float32") {
+  // Places that float32 holds exactly, 1000 away, a spread of 2^-5: the same numbers about the origin in float64 are the truth.
+  std::vector<double> steps;
+  for (double u : uniform({80}, Key(3), f64).to_vector<double>()) steps.push_back(std::floor(64 * u) * 0x1p-11);
+  const Tensor x = from(steps, {40, 2}, f64);
+  const Tensor far = (x + from({1000, -1000}, f64)).to(float32);
+  const double scale = 0x1p-5;
+  const auto near_score = [&](const Tensor& p) { return -p / (scale * scale); };
+  const auto far_score = [&](const Tensor& p) { return near_score(p.to(float64) - from({1000, -1000}, f64)).to(float32); };
+  const PairAverage want = kernel_stein_discrepancy(x, near_score, scale), got = kernel_stein_discrepancy(far, far_score, scale);
+  CHECK(std::abs(got.value / want.value - 1) < 1e-6);
+  CHECK(std::abs(got.error / want.error - 1) < 1e-6);
+  const Tensor other = x * 0.5;
+  CHECK(apart(mean_discrepancy(far, (other + from({1000, -1000}, f64)).to(float32)).value, mean_discrepancy(x, other).value) < 1e-9);
+  CHECK(apart(median_distance(far), median_distance(x)) < 1e-12);
+  // Two clusters a million apart, each of a width that a product of float64 cannot see: by a loop over pairs.
+  const Tensor apart_far = concat({x * 1e-4, x * 1e-4 + 1e6}, 0);
+  const std::vector<double> p = apart_far.to_vector<double>();
+  double sum = 0;
+  for (size_t i = 0; i < 80; ++i)
+    for (size_t j = 0; j < 80; ++j)
+      if (i != j) {
+        const double dx = p[2 * i] - p[2 * j], dy = p[2 * i + 1] - p[2 * j + 1];
+        sum += 2 / std::pow(1e-12 + dx * dx + dy * dy, 1.5) - 3 * (dx * dx + dy * dy) / std::pow(1e-12 + dx * dx + dy * dy, 2.5);
+      }
+  const PairAverage zero_score = kernel_stein_discrepancy(
+      apart_far, [](const Tensor& q) { return zeros_like(q); }, 1e-6);
+  CHECK(std::abs(zero_score.value / (sum / (80 * 79)) - 1) < 1e-9);
+}
+
+TEST_CASE("numbers, shapes and particles that make no discrepancy are refused or answer NaN") {
+  const Tensor x = normal({5, 2}, Key(1), f64), same = ones({5, 2}, f64);
+  for (double bad : {-1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    CHECK_THROWS_AS(mean_discrepancy(x, x + 1, bad), Error);
+    CHECK_THROWS_AS(kernel_stein_discrepancy(x, plane_score, bad), Error);
+  }
+  CHECK_THROWS_AS(kernel_stein_discrepancy(x, plane_score, 0), Error);
+  CHECK(contains(message_of([&] { mean_discrepancy(same, same); }), "their median distance is 0; give a width"));
+  CHECK(mean_discrepancy(same, same, 1).value == 0);
+  CHECK_THROWS_AS(mean_discrepancy(x, ones({5, 1}, f64)), Error);
+  CHECK_THROWS_AS(mean_discrepancy(x, ones({2, 2}, f64)), Error);
+  CHECK_THROWS_AS(kernel_stein_discrepancy(x, [](const Tensor& p) { return sum(p, {1}, true); }), Error);
+  CHECK_THROWS_AS(sliced_wasserstein(x, x, Key(1), 0), Error);
+  CHECK_THROWS_AS(median_distance(x, 1), Error);
+  const Tensor broken = concat({x, from({NAN, 0}, {1, 2}, f64)}, 0);
+  const PairAverage ksd = kernel_stein_discrepancy(broken, plane_score), mmd = mean_discrepancy(broken, x);
+  CHECK((std::isnan(ksd.value) && std::isnan(ksd.error)));
+  CHECK((std::isnan(mmd.value) && std::isnan(mmd.error)));
+  CHECK(std::isnan(median_distance(broken)));
+}
