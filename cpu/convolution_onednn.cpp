@@ -209,6 +209,8 @@ std::shared_ptr<const Plan> plan_of(Part part, const ConvolutionSizes& s, int64_
     plan = std::make_shared<const Plan>(part, s, images);
     if (!plan->usable()) plan = nullptr;
   } catch (const dnnl::error&) {  // it has no such convolution
+  } catch (const std::bad_alloc&) {
+    throw Error({}, "convolution: out of memory in oneDNN");
   }
   if (plans.size() >= most) plans.clear();
   plans.emplace(key, plan);
@@ -227,6 +229,7 @@ int64_t piece(Part part, const ConvolutionSizes& s) {
 bool onednn_convolution(ConvolutionPart part, float* out, const float* a, const float* b, const ConvolutionSizes& s) {
   const double flops = s.flops() * static_cast<double>(s.n);
   if (flops < least_flops) return false;
+  if (space_is_limited.load(std::memory_order_relaxed)) demand_space("oneDNN", int64_t{64} << 20);
   const int64_t grain = piece(part, s), pieces = (s.n + grain - 1) / grain, rest = s.n - (pieces - 1) * grain;
   const auto whole = plan_of(part, s, grain), last = rest == grain ? whole : plan_of(part, s, rest);
   if (!whole || !last) return false;

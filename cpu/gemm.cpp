@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "cpu/gemm_small.h"
+#include "cpu/room.h"
 #include "scoregrad/config.h"
 #if SCOREGRAD_HAVE_ONEDNN
 #include <dnnl.h>
@@ -89,6 +90,8 @@ bool blas_gemm(const Matrix<double>& c, const Matrix<const double>& a, const Mat
 
 bool dnnl_gemm(const Matrix<float>& c, const Matrix<const float>& a, const Matrix<const float>& b, Layout lc, Layout la, Layout lb,
                int64_t m, int64_t n, int64_t k) {
+  // For the code that it generates, and packed operands.
+  if (space_is_limited.load(std::memory_order_relaxed)) demand_space("oneDNN", int64_t{32} << 20);
   // In a team oneDNN keeps to its thread; outside of one it would start a team, and its bits would depend on how large that is.
   const bool alone = omp_set_num_threads && omp_get_max_threads && !(omp_in_parallel && omp_in_parallel());
   const int threads = alone ? omp_get_max_threads() : 1;
@@ -118,6 +121,7 @@ bool library_gemm([[maybe_unused]] const Matrix<T>& c, [[maybe_unused]] const Ma
 #endif
 #if SCOREGRAD_HAVE_BLAS
     keep_blas_on_one_thread();
+    const BlasCall call;
     return blas_gemm(c, a, b, lc, la, lb, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k));
 #endif
   }

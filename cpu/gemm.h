@@ -14,7 +14,7 @@ struct Matrix {
 };
 
 /// c = a b with a [m, k], b [k, n], k >= 1; any strides, but only rows or columns that lie together are fast. T is float, double or
-/// int64_t.
+/// int64_t. Throws Error where a limit of the address space leaves too little to the library that would compute it.
 template <class T>
 void gemm(const Matrix<T>& c, const Matrix<const T>& a, const Matrix<const T>& b, int64_t m, int64_t n, int64_t k);
 

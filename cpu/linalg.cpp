@@ -58,7 +58,14 @@ struct Batch {
   template <class F>
   std::pair<int64_t, lapack_int> each(F&& f) const {
     Scratch<lapack_int> infos(count);
-    parallel_for(count, static_cast<double>(count) * (200.0 + 0.1 * n * n * n), [&](int64_t i) { infos[i] = f(i); });
+    Failure failure;
+    parallel_for(count, static_cast<double>(count) * (200.0 + 0.1 * n * n * n), [&](int64_t i) {
+      failure.guard([&] {
+        const BlasCall call;
+        infos[i] = f(i);
+      });
+    });
+    failure.rethrow();
     for (int64_t i = 0; i < count; ++i)
       if (infos[i] != 0) return {i, infos[i]};
     return {0, 0};

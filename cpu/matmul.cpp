@@ -97,6 +97,7 @@ void multiply(const View& out, const View& a, const View& b) {
   Scratch<T> partial(batches * (t.inner - 1) * m * n);
   const double flops = 2.0 * static_cast<double>(t.m * t.n) * static_cast<double>(t.k);
   const int64_t grain = std::max<int64_t>(1, static_cast<int64_t>(1e6 / flops));
+  Failure failure;
   parallel_ranges(batches * tiles, grain, flops / flops_per_ns, [&](int64_t begin, int64_t end) {
     Cursor<3> cursor(loop, outer, begin / tiles);
     int64_t tile = begin % tiles;
@@ -105,11 +106,14 @@ void multiply(const View& out, const View& a, const View& b) {
       const int64_t p = piece * t.k, tm = std::min(t.m, m - row), tn = std::min(t.n, n - column), tk = std::min(t.k, k - p);
       Matrix<T> c{c0.data + cursor.offset[0], c0.row, c0.column};
       if (piece > 0) c = {partial.data() + (i / tiles * (t.inner - 1) + piece - 1) * m * n, n, 1};
-      gemm<T>({&c.at(row, column), c.row, c.column}, {&a0.at(row, p) + cursor.offset[1], a0.row, a0.column},
-              {&b0.at(p, column) + cursor.offset[2], b0.row, b0.column}, tm, tn, tk);
+      failure.guard([&] {
+        gemm<T>({&c.at(row, column), c.row, c.column}, {&a0.at(row, p) + cursor.offset[1], a0.row, a0.column},
+                {&b0.at(p, column) + cursor.offset[2], b0.row, b0.column}, tm, tn, tk);
+      });
       if (++tile == tiles) tile = 0, cursor.next();
     }
   });
+  failure.rethrow();
   if (t.inner == 1) return;
   Cursor<3> cursor(loop, outer, 0);
   for (int64_t batch = 0; batch < batches; ++batch, cursor.next()) {

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "cpu/room.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define SG_POISON_BLOCKS 1
 #elif defined(__has_feature)
@@ -213,6 +215,9 @@ int64_t machine_bytes() {
 void* system_block(size_t bytes) {
   // Linux grants more than there is and kills the process when it is touched: what cannot fit is refused here instead.
   if (static_cast<int64_t>(bytes) > machine_bytes() - common.live.load(std::memory_order_relaxed)) return nullptr;
+  // So is what would leave too little to go on with after the refusal.
+  const int64_t kept = bytes < slab_bytes * 8 ? kept_for_all : kept_for_small;
+  if (space_left() - kept < static_cast<int64_t>(bytes)) return nullptr;
   if (bytes < huge_from) return std::aligned_alloc(64, bytes);
   // Huge pages make the first touch of a large block several times cheaper.
   void* data = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
@@ -348,6 +353,9 @@ void reset_peak() {
   }
   common.peak.store(live, std::memory_order_relaxed);
 }
+
+void lock_pool() { common.mutex.lock(); }
+void unlock_pool() { common.mutex.unlock(); }
 
 void empty_pool() {
   Block* out = nullptr;

@@ -11,6 +11,10 @@ void reset_peak();
 /// Gives all free blocks of the calling thread and of the common lists back to the system.
 void empty_pool();
 
+/// What fork() calls: no other thread may hold the pool while the process is copied.
+void lock_pool();
+void unlock_pool();
+
 /// A buffer of n elements from the pool for the time of a kernel, uninitialised.
 template <class T>
 class Scratch {

@@ -1,8 +1,29 @@
 #include "cpu/threads.h"
 
+#include <pthread.h>
+
 #include "autograd/backend/machine.h"
+#include "cpu/memory.h"
 
 namespace scoregrad {
+namespace {
+
+#if SCOREGRAD_HAVE_OPENMP
+// The team does not follow into a child: a parallel loop there would wait for it for ever.
+constinit thread_local bool in_child = false;
+[[maybe_unused]] const bool watched = [] {
+  pthread_atfork(on_cpu::lock_pool, on_cpu::unlock_pool, [] {
+    on_cpu::unlock_pool();
+    in_child = true;
+    omp_set_num_threads(1);
+  });
+  return true;
+}();
+#endif
+
+}  // namespace
+
+int on_cpu::team_size() { return threads(); }
 
 int threads() {
 #if SCOREGRAD_HAVE_OPENMP
@@ -15,7 +36,7 @@ int threads() {
 void set_threads(int count, Where at) {
   if (count < 1) throw Error(at, "set_threads: " + std::to_string(count) + " threads; there must be at least one");
 #if SCOREGRAD_HAVE_OPENMP
-  omp_set_num_threads(count);
+  if (!in_child) omp_set_num_threads(count);
 #endif
 }
 

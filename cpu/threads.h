@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 
+#include "cpu/room.h"
 #include "scoregrad/config.h"
 #if SCOREGRAD_HAVE_OPENMP
 #include <omp.h>
@@ -16,12 +17,17 @@ namespace scoregrad::on_cpu {
 /// threads that sleep takes 40 (measured on a virtual machine), and what is shared out must be faster then too.
 constexpr double fork_ns = 100000;
 
-/// Calls f(i) for i in [0, n), by the team where the whole takes at least `fork_ns` and the caller is not in a team already. f must not
-/// throw.
+/// How many threads the team has that this thread may call, itself included. Without OpenMP, and in a child of fork(), 1: the others have
+/// stayed in the parent.
+int team_size();
+
+/// Calls f(i) for i in [0, n), by the team where the whole takes at least `fork_ns`, the caller is not in a team already and there is room
+/// for its stacks. f must not throw.
 template <class F>
 void parallel_for(int64_t n, [[maybe_unused]] double total_ns, F&& f) {
 #if SCOREGRAD_HAVE_OPENMP
-  if (n > 1 && total_ns >= fork_ns && !omp_in_parallel() && omp_get_max_threads() > 1) {
+  if (n > 1 && total_ns >= fork_ns && !omp_in_parallel() && omp_get_max_threads() > 1 &&
+      (!space_is_limited.load(std::memory_order_relaxed) || team_fits(omp_get_max_threads()))) {
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; ++i) f(i);
     return;

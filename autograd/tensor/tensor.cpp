@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 #ifdef __ELF__
 // gdb reads its printers of the library's types here: scoregrad/gdb.py. "\4" says that the script itself follows, after its name.
 [[gnu::section(".debug_gdb_scripts"), gnu::used]] static const char gdb_script[] = "\4scoregrad\n"
@@ -66,15 +68,19 @@ std::vector<T> Tensor::to_vector() const {
       return whole.to_vector<int64_t>();
     }
   const Tensor dense = packed(*this);
-  std::vector<T> out(static_cast<size_t>(numel()));
-  dispatch(dtype(), [&](auto zero) {
-    using S = decltype(zero);
-    std::vector<unsigned char> host(out.size() * sizeof(S));
-    if (!host.empty()) backend().call({}, calls::Download{{host.data(), host.size()}, calls::bytes_at(dense.bytes(), host.size())});
-    const S* in = reinterpret_cast<const S*>(host.data());
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(in[i]);
-  });
-  return out;
+  try {
+    std::vector<T> out(static_cast<size_t>(numel()));
+    dispatch(dtype(), [&](auto zero) {
+      using S = decltype(zero);
+      std::vector<unsigned char> host(out.size() * sizeof(S));
+      if (!host.empty()) backend().call({}, calls::Download{{host.data(), host.size()}, calls::bytes_at(dense.bytes(), host.size())});
+      const S* in = reinterpret_cast<const S*>(host.data());
+      for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(in[i]);
+    });
+    return out;
+  } catch (const std::bad_alloc&) {
+    throw Error({}, fmt::format("to_vector: out of memory, a tensor of shape {} does not fit on the host", to_string(shape())));
+  }
 }
 template std::vector<float> Tensor::to_vector() const;
 template std::vector<double> Tensor::to_vector() const;
