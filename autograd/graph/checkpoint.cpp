@@ -1,7 +1,9 @@
 #include "autograd/graph/checkpoint.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "autograd/graph/deep.h"
 #include "autograd/graph/sweep.h"
 
 namespace scoregrad {
@@ -61,6 +63,9 @@ struct CheckpointNode final : Node {
   }
 
   void pull(const Cotangent& g, std::span<Cotangent> out, std::span<const char> wanted, Paths* paths) const override {
+    with_stack([&] { pull_run(g, out, wanted, paths); });  // f may hold checkpoints, which do the same
+  }
+  void pull_run(const Cotangent& g, std::span<Cotangent> out, std::span<const char> wanted, Paths* paths) const {
     const Run r = run();
     std::vector<Node*> targets = border(r);
     for (size_t i = 0; i < targets.size(); ++i)
@@ -71,9 +76,13 @@ struct CheckpointNode final : Node {
     std::copy(parts.begin(), parts.end(), out.begin());
   }
   Cotangent push(std::span<const Cotangent> t, Paths* paths) const override {
-    const Run r = run();
-    Node* const target = r.y.node();
-    return sweep_forward(border(r), t, {&target, 1}, {.record = mode.recording, .paths = paths, .cut = true})[0];
+    Cotangent out;
+    with_stack([&] {
+      const Run r = run();
+      Node* const target = r.y.node();
+      out = sweep_forward(border(r), t, {&target, 1}, {.record = mode.recording, .paths = paths, .cut = true})[0];
+    });
+    return out;
   }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
     Cotangent whole;
@@ -109,16 +118,21 @@ std::vector<Ref<Node>> captured(const Run& r, uint64_t last) {
 }  // namespace
 
 Tensor checkpoint(const Functions& f, const Tensors& xs, Where at) {
-  if (!mode.recording) return f(xs);
+  if (!mode.recording) {
+    Tensor y;
+    with_stack([&] { y = f(xs); });
+    return y;
+  }
   const uint64_t last = newest_node();
   std::vector<Ref<Node>> operands;
   Tensor y;
   {
-    const Run r(f, xs);
-    y = r.y;
+    std::optional<Run> r;
+    with_stack([&] { r.emplace(f, xs); });
+    y = r->y;
     if (!y.tracked()) return y;
     for (const Tensor& x : xs) operands.emplace_back(x.node());
-    for (Ref<Node>& n : captured(r, last)) operands.push_back(std::move(n));
+    for (Ref<Node>& n : captured(*r, last)) operands.push_back(std::move(n));
     y = alias(y);
   }  // the first run's graph ends here
   return recorded("checkpoint", at, y, true, [&] {

@@ -120,3 +120,32 @@ TEST_CASE("an argument overwritten before the sweep is an error, not a wrong gra
   }
   CHECK(contains(message_of([&] { grad(y, x); }), "mul_"));
 }
+
+TEST_CASE("checkpoints in checkpoints do not end with the stack of their thread") {
+  // y = x (1 + h)^depth, each level a checkpoint around all below it; 64 KiB of a level's own frame make few levels many.
+  constexpr int depth = 300;
+  const double h = 1e-3;
+  std::function<Tensor(const Tensor&, int)> level = [&](const Tensor& x, int left) -> Tensor {
+    volatile char frame[1 << 16];
+    frame[0] = static_cast<char>(left);
+    if (left == 0) return x;
+    const Tensor y = checkpoint([&, left](const Tensor& z) { return level(z, left - 1); }, x * (1 + h));
+    return frame[0] == static_cast<char>(left) ? y : Tensor();
+  };
+  const Tensor x = scalar(2, {float64}).requires_grad();
+  const Tensor y = level(x, depth);
+  CHECK(std::abs(y.item() - 2 * std::pow(1 + h, depth)) < 1e-12);
+  CHECK(std::abs(grad(y, x).item() - std::pow(1 + h, depth)) < 1e-12);
+  {
+    const NoGrad plain;
+    CHECK(std::abs(level(x, depth).item() - 2 * std::pow(1 + h, depth)) < 1e-12);
+  }
+  // What is thrown at the bottom arrives at the top.
+  std::function<Tensor(const Tensor&, int)> broken = [&](const Tensor& z, int left) -> Tensor {
+    volatile char frame[1 << 16];
+    frame[0] = 1;
+    if (left == 0) throw Error({}, "at the bottom");
+    return checkpoint([&, left](const Tensor& t) { return broken(t, left - 1); }, z) * static_cast<double>(frame[0]);
+  };
+  CHECK_THROWS_AS(broken(x, depth), Error);
+}
