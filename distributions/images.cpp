@@ -16,7 +16,8 @@ namespace {
 std::string found(const std::string& folder, const std::string& name, Where at) {
   for (const char* ending : {"", ".gz"}) {
     const std::string path = (std::filesystem::path(folder) / (name + ending)).string();
-    if (std::filesystem::exists(path)) return path;
+    std::error_code unknown;
+    if (std::filesystem::exists(path, unknown)) return path;
   }
   throw Error(at, fmt::format("load_images: '{}' has neither {} nor {}.gz", folder, name, name));
 }
@@ -61,7 +62,10 @@ Images load_images(const std::string& folder, bool train, Options options, Where
   return {pixels.to(options.device) / 255, labels.to(options.device)};
 }
 
-bool has_fashion_mnist() { return std::filesystem::is_directory(fashion_mnist_folder); }
+bool has_fashion_mnist() {
+  std::error_code unknown;
+  return std::filesystem::is_directory(fashion_mnist_folder, unknown);
+}
 
 Images fashion_mnist(bool train, Options options, Where at) {
   if (!has_fashion_mnist())
