@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
+#include "autograd/backend/environment.h"
 #include "autograd/backend/machine.h"
 #include "autograd/files/file.h"
 #include "examples/verify/families.h"
@@ -34,7 +37,7 @@ int main(int count, char** words) {
   app.add_option("--report", page, "write a page with figures to this .html file");
   app.add_option("--dtype", dtype, "float64, float32 or both")->check(CLI::IsMember({"float64", "float32", "both"}))->capture_default_str();
   app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
-  app.add_option("--seed", plan.seed, "seed of all random numbers")->capture_default_str();
+  app.add_option("--seed", plan.seed, "seed of all random numbers")->check(CLI::NonNegativeNumber)->capture_default_str();
   CLI::Option* samples =
       app.add_option("--samples", plan.samples, "samples of a Monte-Carlo route, such as 100000 or 1e9; memory does not grow with them")
           ->check(CLI::Range(int64_t{4096}, int64_t{1} << 40))
@@ -42,6 +45,9 @@ int main(int count, char** words) {
   app.add_flag("--quick", plan.quick, "fewer samples, steps and images: seconds");
   app.add_option("--only", plan.only, "only checks whose name matches this pattern, such as 'gaussian*'");
   app.add_option("--data", plan.data, "images for the last family: .npy, or IDX with or without .gz")->check(CLI::ExistingFile);
+  app.add_option("--data-limit", plan.data_limit, "bytes that a .gz file of images may unpack to")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_flag("--list", plan.list, "name the checks and stop");
   try {
     app.parse(count, words);
@@ -53,13 +59,18 @@ int main(int count, char** words) {
   plan.draws = !page.empty();
   std::signal(SIGINT, [](int) { verify::interrupted = 1; });
 
+  const std::vector<std::string> faults = environment_faults();
+  for (const std::string& fault : faults) fmt::print(stderr, "verify: {}\n", fault);
+  if (!faults.empty()) return 2;
+
   verify::Run run(plan);
   const auto start = std::chrono::steady_clock::now();
   try {
     set_default_device(device == "cuda" ? cuda : cpu);
-    // What cannot be written is better known before the work than after it.
+    // What cannot be written or read is better known before the work than after it.
     for (const std::string& path : {json, page})
-      if (!path.empty()) OutputFile(path, "output", Where::here());
+      if (!path.empty()) check_writable(path, "output", Where{});
+    if (!plan.data.empty()) verify::check_images(plan);
     if (!plan.list) fmt::print("{}\n", verify::machine(plan));
     size_t printed = 0;
     for (const auto family : {verify::gaussian, verify::mixture, verify::encoder, verify::unbiased, verify::corollary1, verify::headline,
@@ -76,6 +87,8 @@ int main(int count, char** words) {
       }
     fmt::print("\n{}\n{:.1f} s of CPU time, {:.1f} s on the clock\n", verify::summary(run), verify::cpu_seconds(),
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+      throw Error({}, fmt::format("the output cannot be written: {}", std::strerror(errno)));
     if (checks == 0) {
       fmt::print(stderr, "verify: no check is called '{}'; see --list\n", plan.only);
       return 2;

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "autograd/backend/environment.h"
 #include "autograd/files/file.h"
 
 namespace scoregrad {
@@ -150,7 +151,7 @@ int run_experiment(int count, char** words, Experiment::Plan plan, const std::fu
   std::string dtype = name_of(plan.options.dtype), device = "cpu";
   CLI::App app(plan.title, plan.name);
   app.add_flag("--quick", plan.quick, "smaller sizes: seconds, with the outcomes still asserted");
-  app.add_option("--seed", plan.seed, "seed of all random numbers")->capture_default_str();
+  app.add_option("--seed", plan.seed, "seed of all random numbers")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--report", plan.report, "write a page with figures to this .html file");
   app.add_option("--csv", plan.csv, "write the tables and curves as .csv files into this folder");
   app.add_option("--dtype", dtype, "float64 or float32")->check(CLI::IsMember({"float64", "float32"}))->capture_default_str();
@@ -160,12 +161,15 @@ int run_experiment(int count, char** words, Experiment::Plan plan, const std::fu
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
+  const std::vector<std::string> faults = environment_faults();
+  for (const std::string& fault : faults) fmt::print(stderr, "{}: {}\n", plan.name, fault);
+  if (!faults.empty()) return 2;
   plan.options = {dtype == "float64" ? DType::float64 : DType::float32, device == "cuda" ? cuda : cpu};
   std::signal(SIGINT, [](int) { interrupted = 1; });
   const auto start = std::chrono::steady_clock::now();
   try {
     // What cannot be written is better known before the work than after it.
-    if (!plan.report.empty()) OutputFile(plan.report, "experiment", Where::here());
+    if (!plan.report.empty()) check_writable(plan.report, "experiment", Where{});
     Experiment experiment(plan);
     fmt::print("{}\n", plan.title);
     body(experiment);

@@ -13,4 +13,7 @@ void headline(Run& run);    // one number: DSM and ESM pull an encoder in opposi
 void flow(Run& run);        // what following each gradient leads to
 void images(Run& run);      // real images, a network as encoder, the exact law of the data
 
+/// Throws Error unless the file of images can be read.
+void check_images(const Plan& plan);
+
 }  // namespace scoregrad::verify

@@ -23,8 +23,8 @@ const std::vector<double> levels = {2, 4, 8};
 constexpr const char* debian = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz";
 
 /// The first images of a file as rows of numbers from 0 to 1.   [n, d]
-Tensor load(const std::string& path, int64_t count, Options o) {
-  const Tensor all = std::filesystem::path(path).extension() == ".npy" ? load_npy(path) : load_idx(path);
+Tensor load(const std::string& path, int64_t limit, int64_t count, Options o) {
+  const Tensor all = std::filesystem::path(path).extension() == ".npy" ? load_npy(path) : load_idx(path, float32, limit);
   if (all.rank() < 2 || all.extent(0) < 2)
     throw Error(Where::here(), fmt::format("verify: '{}' holds an array of shape {}, not images", path, to_string(all.shape())));
   const Tensor some = slice_axis(all, 0, 0, std::min(count, all.extent(0)));
@@ -127,13 +127,15 @@ Training train(Run& run, const Tensor& images, bool explicitly) {
 
 }  // namespace
 
+void check_images(const Plan& plan) { load(plan.data, plan.data_limit, 2, {}); }
+
 void images(Run& run) {
   const std::string path = run.plan().data.empty() ? debian : run.plan().data;
-  if (run.plan().data.empty() && !std::filesystem::exists(path)) {
+  if (std::error_code unknown; run.plan().data.empty() && !std::filesystem::exists(path, unknown)) {
     run.skip("images/data", "real images", "no data: apt-get install dataset-fashion-mnist, or name a file with --data");
     return;
   }
-  const auto data = once([&] { return load(path, run.quick() ? 60 : 200, run.options()); });
+  const auto data = once([&] { return load(path, run.plan().data_limit, run.quick() ? 60 : 200, run.options()); });
   const auto world = once([&] { return made(data(), Key(3), run.options()); });
   const int64_t samples = std::max<int64_t>(1024, run.samples() / 128);
   const auto decomposed = [&](double sigma) {

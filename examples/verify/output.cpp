@@ -205,7 +205,7 @@ void save_json(const Run& run, const std::string& path) {
       }
       j["checks"].push_back(r);
     }
-  const std::string text = j.dump(1) + "\n";
+  const std::string text = j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   OutputFile out(path, "output", Where::here());
   out.write(text.data(), text.size());
   out.finish();

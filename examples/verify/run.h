@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "autograd/files/inflate.h"
 #include "autograd/graph/gradient.h"
 #include "examples/verify/values.h"
 #include "losses/score_matching.h"
@@ -53,6 +54,7 @@ struct Plan {
   int64_t samples = 1 << 20;
   bool quick = false, list = false, draws = false;
   std::string only = "*", data = {};
+  int64_t data_limit = unpacked_at_most;  // of `data`, if it is compressed
 };
 
 /// Thrown where work stops because the user asked for it.
