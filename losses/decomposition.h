@@ -34,6 +34,7 @@ struct DecomposeOptions {
   Number sigma = 1;  ///< x_t = alpha x + sigma eps; a tensor takes part in the gradients, one level a condition or 0-d
   Number alpha = 1;
   int64_t samples = 0;  ///< Monte Carlo with so many samples; 0: exact, by `rule` over every Gaussian and by enumeration
+  /// Of nodes of one's own the integration error is not known, and their sum never counts as exact.
   distributions::quadrature::Rule rule = distributions::quadrature::trapezoid();
   std::vector<Wanted> wrt = {};
   Trace trace = Trace::exact;

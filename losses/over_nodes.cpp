@@ -37,7 +37,7 @@ class Nest {
   }
   void refine(Where at) { rules_.push_back(finer(rule(), at)); }
 
-  // Goes through the rules that were not summed yet. block(nodes) is a block's numbers; it says whether to go on by not throwing.
+  // Goes through the rules that were not summed yet. block(nodes, last) is a block's numbers.
   template <class Block>
   void sum(const Ledger& ledger, const Block& block, int64_t room) {
     for (; summed_ < rules_.size(); ++summed_) {
@@ -47,8 +47,9 @@ class Nest {
       for (double& x : total) x *= kept > 0 ? std::pow(1 / kept, static_cast<double>(integral_.normals)) : 0;
       int64_t count = kept > 0 ? summed_nodes_ : 0;
       Grid grid(fine, integral_.normals, options_, 1e-17, kept > 0 ? coarse : none);
-      for (Nodes some = grid.next(room); some.z.defined(); some = grid.next(room)) {
-        const Numbers x = block(some);
+      for (Nodes some = grid.next(room), after; some.z.defined(); some = std::move(after)) {
+        after = grid.next(room);
+        const Numbers x = block(some, !after.z.defined() && summed_ + 1 == rules_.size());
         count += some.z.extent(0);
         total.resize(x.size());
         for (size_t i = 0; i < x.size(); ++i) total[i] += x[i];
@@ -61,7 +62,7 @@ class Nest {
 
   const Numbers& sum() const { return sum_; }
   int64_t summed_nodes() const { return summed_nodes_; }
-  // What was left out in each family, beside rounding. A single coarse rule gives no error for rules that have none before them.
+  // What was left out in each family, beside rounding; unknown for nodes of one's own, which no rule comes before.
   Numbers error(const Ledger& ledger) const {
     if (last_.empty()) return Numbers(sum_.size(), INFINITY);
     Numbers out = last_;
@@ -126,7 +127,8 @@ Expectation over_nodes(const Population& p, const OfRows& f, const Ledger& ledge
         for_loop(static_cast<int64_t>(std::min(1e9, count(nest.rule(), integral.normals) / static_cast<double>(room))), o.compile));
     nest.sum(
         ledger,
-        [&](const Nodes& nodes) {
+        [&](const Nodes& nodes, bool last) {
+          if (last) step.audit_next();
           Numbers x = Ledger::read(step({nodes.z, nodes.weights}, at));
           ++out.blocks;
           done += static_cast<double>(nodes.z.extent(0) * integral.rows);

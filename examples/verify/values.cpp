@@ -37,8 +37,21 @@ bool Values::sampled() const {
 }
 Values Values::of(const losses::Decomposition& d) && {
   freedom = d.sampled ? d.blocks - 1 : 0;
-  if (!d.sampled) std::fill(error.begin(), error.end(), 0.0);  // of the integration, which the tolerance allows for
   return std::move(*this);
+}
+
+losses::Decomposition without_integration_errors(losses::Decomposition d) {
+  using D = losses::Decomposition;
+  if (d.sampled) return d;
+  for (losses::Term D::*of : {&D::dsm, &D::esm, &D::ism, &D::c2, &D::c3, &D::residual, &D::by_parts, &D::sds, &D::vsd}) {
+    losses::Term& term = d.*of;
+    term.value.error = 0;
+    for (auto& group : term.gradient) {
+      group.second.total.error.clear();
+      for (auto& path : group.second.by_path) path.second.error.clear();
+    }
+  }
+  return d;
 }
 
 Values Values::combined(Values a, const Values& b, double sign) {

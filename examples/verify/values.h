@@ -43,6 +43,13 @@ struct Values {
   Values scaled(double k) const;
   static Values combined(Values a, const Values& b, double sign);
 };
+losses::Decomposition without_integration_errors(losses::Decomposition d);
+/// losses::decompose; an exact sum comes without its integration errors, which the table of tolerances allows for.
+template <class S, class Setup>
+losses::Decomposition decompose(const S& score, const Setup& setup, const losses::DecomposeOptions& options, const Key& key = Key(0),
+                                Where at = Where::here()) {
+  return without_integration_errors(losses::decompose(score, setup, options, key, at));
+}
 /// One after the other.
 Values joined(std::initializer_list<Values> parts);
 double norm(const Values& a);
