@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 
+#include "distributions/distribution.h"
 #include "samplers/sampling.h"
 #include "samplers/schedule.h"
 
@@ -58,8 +59,8 @@ Course geometric_course(const S& schedule, int64_t steps, Where at = Where::here
   return course(schedule, std::move(times), at);
 }
 
-/// The score of a law under a schedule, law.noised(alpha(t), sigma(t)).score(x): Gaussian, Mixture or FiniteData.
-template <class Law, NoiseSchedule S>
+/// The score of any distribution under a schedule, law.noised(alpha(t), sigma(t)).score(x).
+template <distributions::Distribution Law, NoiseSchedule S>
 NoisyScore exact_score(const Law& law, const S& schedule) {
   return [law, schedule](const Tensor& x, const Tensor& t) { return law.noised(schedule.alpha(t), schedule.sigma(t)).score(x); };
 }
