@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "autograd/graph/deep.h"
+#include "autograd/graph/order.h"
 #include "autograd/graph/sweep.h"
 
 namespace scoregrad {

@@ -27,6 +27,13 @@ void Cotangent::add(int path, Tensor value) {
   rest_.push_back({path, std::move(value)});
 }
 
+Cotangent& Cotangent::operator+=(Cotangent other) {
+  if (empty()) return *this = std::move(other);
+  const int count = other.size();  // before its first part is moved away, which would make it look empty
+  for (int p = 0; p < count; ++p) add(other[p].path, std::move(other[p].value));
+  return *this;
+}
+
 Tensor Cotangent::along(int path) const {
   for (int i = 0; i < size(); ++i)
     if ((*this)[i].path == path) return (*this)[i].value;

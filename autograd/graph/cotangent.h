@@ -34,6 +34,8 @@ class Cotangent {
   const Part& operator[](int i) const { return i == 0 ? first_ : rest_[static_cast<size_t>(i) - 1]; }
   /// Adds a tensor to the part of its path.
   void add(int path, Tensor value);
+  /// Adds every part of another.
+  Cotangent& operator+=(Cotangent other);
   /// The value along one path, undefined if nothing took it.
   Tensor along(int path) const;
   /// The sum of all parts, undefined if empty.

@@ -6,6 +6,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "autograd/graph/order.h"
 #include "autograd/graph/sweep.h"
 #include "autograd/tensor/create.h"
 

@@ -3,6 +3,7 @@
 
 #include "autograd/graph/arithmetic.h"
 #include "autograd/graph/gradient.h"
+#include "autograd/graph/order.h"
 #include "autograd/graph/sweep.h"
 #include "autograd/tensor/create.h"
 

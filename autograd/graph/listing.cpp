@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "autograd/graph/sweep.h"
+#include "autograd/graph/order.h"
 
 namespace scoregrad {
 namespace {

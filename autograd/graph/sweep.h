@@ -21,7 +21,4 @@ std::vector<Cotangent> sweep_back(std::span<Node* const> sources, std::span<cons
 std::vector<Cotangent> sweep_forward(std::span<Node* const> sources, std::span<const Cotangent> seeds, std::span<Node* const> targets,
                                      const SweepOptions& options);
 
-/// All nodes from which `roots` were computed with ids of at least `oldest`, by ascending id.
-std::vector<Node*> reachable(std::span<Node* const> roots, uint64_t oldest = 0);
-
 }  // namespace scoregrad

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "autograd/graph/gradcheck.h"
-#include "autograd/graph/sweep.h"
+#include "autograd/graph/order.h"
 #include "autograd/ops/ops.h"
 #include "tests/catch.h"
 #include "tests/message.h"
