@@ -30,6 +30,7 @@
 #include "nn/initialisation.h"
 #include "nn/lbfgs.h"
 #include "nn/loader.h"
+#include "nn/log.h"
 #include "nn/mlp.h"
 #include "nn/norm.h"
 #include "nn/optimiser.h"

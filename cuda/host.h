@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "autograd/backend/caller.h"
 #include "autograd/backend/machine.h"
 
 namespace scoregrad::on_cuda {
@@ -12,7 +13,7 @@ namespace scoregrad::on_cuda {
 struct Host {
   const char* version;     // both sides must be built from one source:
   size_t size_of_backend;  // else this or the version differs
-  Where (*find_caller)();
+  Caller (*find_caller)(Where at);
   MatmulPrecision (*matmul_precision)();
 };
 

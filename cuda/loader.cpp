@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr on_cuda::Host host{SCOREGRAD_VERSION, sizeof(Backend), [] { return caller_line; }, matmul_precision};
+constexpr on_cuda::Host host{SCOREGRAD_VERSION, sizeof(Backend), [](Where at) { return find_caller(at); }, matmul_precision};
 
 constexpr const char* library_name = "libscoregrad_cuda.so";
 

@@ -46,7 +46,7 @@ Tensor FiniteData::sample_index(int64_t n, const Key& key, Where at) const {
   if (points.rank() != 2)
     throw Error(at, fmt::format("FiniteData: cannot sample from a batch of data sets of shape {}", to_string(points.shape())));
   if (log_weights.defined()) return categorical(log_weights, n, key);
-  return integers(0, count(), {n}, key, points.device(), at);
+  return integers(0, count(), {n}, key, {DType::int64, points.device()}, 0, at);
 }
 
 Tensor FiniteData::sample(int64_t n, const Key& key, Where at) const {

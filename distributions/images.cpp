@@ -88,7 +88,7 @@ Images drawn_digits(int64_t n, const Key& key, Options options, Where at) {
   for (const auto& glyph : glyphs)
     for (unsigned char line : glyph)
       for (int bit = 4; bit >= 0; --bit) dots.push_back(line >> bit & 1);
-  const Tensor labels = integers(0, 10, {n}, key.fold("label"), options.device);
+  const Tensor labels = integers(0, 10, {n}, key.fold("label"), {DType::int64, options.device});
   const Tensor glyph = index_select(from(dots, {10, 7, 5}, options), 0, labels);
   const Tensor down = placed(uniform({n}, key.fold("down"), options), 7), right = placed(3 * uniform({n}, key.fold("right"), options), 5);
   const Tensor light = 0.6 + 0.4 * uniform({n, 1, 1}, key.fold("light"), options);

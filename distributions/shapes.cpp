@@ -53,7 +53,7 @@ Tensor pinwheel(int64_t n, const Key& key, int64_t blades, Options options, Wher
   const CallerScope scope(at);
   const Tensor z = normal({n, 2}, key.fold("noise"), options);
   const Tensor along = 1 + 0.3 * select(z, 1, 0), across = 0.1 * select(z, 1, 1);
-  const Tensor blade = integers(0, blades, {n}, key.fold("blade"), options.device).to(options.dtype);
+  const Tensor blade = integers(0, blades, {n}, key.fold("blade"), options);
   const Tensor turn = (2 * pi / static_cast<double>(blades)) * blade + 0.25 * exp(along);
   return 2 * plane(along * cos(turn) - across * sin(turn), along * sin(turn) + across * cos(turn));
 }

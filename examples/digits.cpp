@@ -100,12 +100,10 @@ void body(Experiment& e) {
   const double right = agreement(drawn, labels), ceiling = agreement(others.x, others.labels);
   const double away = judge.mean_distance(drawn), usual = judge.mean_distance(others.x);
 
-  int64_t parameters = 0;
-  for (const Tensor& p : nn::parameters(net)) parameters += p.numel();
   e.text(
       fmt::format("A U-Net of {} parameters, {} steps of Adam with batches of {}, then {} images by 18 levels of Heun's method with the "
                   "averaged parameters.",
-                  parameters, steps, batch, 10 * each));
+                  nn::parameter_count(net), steps, batch, 10 * each));
   report::Table table{.head = {"", "nearest unseen digit is the one asked for", "mean distance to it"}, .rows = {}};
   table.rows.push_back({"drawn by the network", number(right, 3), number(away, 3)});
   table.rows.push_back({"other digits", number(ceiling, 3), number(usual, 3)});

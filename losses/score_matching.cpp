@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "autograd/graph/gradient.h"
+#include "autograd/graph/jacobian.h"
 #include "losses/demand.h"
 #include "nn/divergence.h"
 
@@ -72,7 +72,8 @@ Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at) {
 }
 Tensor ism(const Tensor& s, const Tensor& xt, Where at) {
   const CallerScope scope(at);
-  return half_square(s) + divergence(s, xt, at);
+  check_rows("ism", s, xt, at);
+  return half_square(s) + divergence(s, xt, {.create_graph = true}, at);
 }
 Tensor ism(const nn::MLP& s, const Tensor& xt, Where at) {
   const CallerScope scope(at);
@@ -114,19 +115,6 @@ Tensor c3(const Tensor& eps, const Number& sigma, Where at) {
   const CallerScope scope(at);
   demand_level("c3", "sigma", sigma, eps, at);
   return half_square(scaled(eps, sigma));
-}
-
-Tensor divergence(const Tensor& s, const Tensor& xt, Where at) {
-  const CallerScope scope(at);
-  check_rows("divergence", s, xt, at);
-  const Tensor identity = eye(s.extent(-1), like(s));
-  Tensor total;
-  for (int64_t i = 0; i < s.extent(-1); ++i) {
-    const Tensor direction = broadcast_to(select(identity, 0, i), s.shape());
-    const Tensor entry = select(pulled(s, xt, direction, at), 1, i);
-    total = total.defined() ? total + entry : entry;
-  }
-  return total;
 }
 
 Tensor sds(const Tensor& s, const Tensor& eps, const Number& sigma, const Tensor& xt, Where at) {

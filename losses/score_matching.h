@@ -39,9 +39,6 @@ Tensor c2(const Tensor& target, Where at = Where::here());
 /// 1/2 |eps / sigma|^2, whose mean is C3 = d / (2 sigma^2).   [.., d] -> [..]
 Tensor c3(const Tensor& eps, const Number& sigma, Where at = Where::here());
 
-/// trace of ds/dx_t row by row, exact by d sweeps and differentiable.   s, x_t [n, d] -> [n]
-Tensor divergence(const Tensor& s, const Tensor& xt, Where at = Where::here());
-
 /// What distillation descends: values without meaning whose gradients through x_t are the methods' own.   [.., d] -> [..]
 /// With ds/dx_t kept, score distillation is dsm itself.
 /// Score distillation drops ds/dx_t:  -(s - t) dx_t, t = -eps / sigma; the gradient of the cross-entropy of q(x_t) and the model.

@@ -14,14 +14,14 @@ bool is_plain(const MLP& f) { return (f.layers.size() == 2 || f.layers.size() ==
 // The activation and its derivative, element by element.
 ValueAndCotangent activated(const MLP& f, const Tensor& z, Where at) {
   const auto activation = [&](const Tensor& t) { return f.activation(t); };
-  return vjp(activation, z, ones_like(z), mode.recording, at);
+  return vjp(activation, z, ones_like(z), {.create_graph = mode.recording}, at);
 }
 
 }  // namespace
 
 ValueAndDivergence divergence(const MLP& f, const Tensor& x, Where at) {
   const CallerScope scope(at);
-  if (!is_plain(f)) return scoregrad::divergence([&](const Tensor& y) { return f(y, at); }, x, mode.recording, at);
+  if (!is_plain(f)) return scoregrad::divergence([&](const Tensor& y) { return f(y, at); }, x, {.create_graph = mode.recording}, at);
   const Tensor &first = f.layers.front().weight, &last = f.layers.back().weight;
   if (x.rank() != 2 || x.extent(1) != first.extent(1) || x.extent(1) != last.extent(0))
     throw Error(at, fmt::format("divergence: an MLP from {} to {} numbers at x of shape {}; wanted is [B, D] to [B, D]", first.extent(1),

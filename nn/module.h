@@ -51,6 +51,14 @@ Tensors parameters(const M& m) {
   return out;
 }
 
+/// How many numbers a module learns: the elements of its parameters.
+template <Module M>
+int64_t parameter_count(const M& m) {
+  int64_t count = 0;
+  for (const Tensor& p : parameters(m)) count += p.numel();
+  return count;
+}
+
 /// m with every tensor replaced by f(tensor), which gets it without history; what required a gradient does so again.
 template <Module M, class F>
 M mapped(M m, const F& f) {

@@ -98,8 +98,8 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
     const auto c = [&](int64_t i) { return select(numbers, 0, i); };
     const Tensor points = slice_axis(y, 1, 0, d);
     const Function field = [&](const Tensor& p) { return score(p, c(0)); };
-    const ValueAndDivergence s = probes.defined() ? divergence(field, points, probes, options.differentiable, at)
-                                                  : divergence(field, points, options.differentiable, at);
+    const ValueAndDivergence s = probes.defined() ? divergence(field, points, probes, {.create_graph = options.differentiable}, at)
+                                                  : divergence(field, points, {.create_graph = options.differentiable}, at);
     return concat({c(1) * points - c(2) * s.value, unsqueeze(c(3) - c(2) * s.divergence, 1)}, 1, at);
   };
   const auto numbers = [&](double t) {

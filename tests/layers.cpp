@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -104,6 +105,58 @@ TEST_CASE("every source file keeps to the layers, to 400 lines, and to fmt's pla
   for (const std::string& fault : found) UNSCOPED_INFO(fault);
   CHECK(found.empty());
   CHECK(count > 10);
+}
+
+namespace {
+
+/// All that a header includes, and what that includes.
+std::set<std::string> reached(const std::string& header) {
+  std::set<std::string> found;
+  std::vector<std::string> open{header};
+  while (!open.empty()) {
+    const std::string next = open.back();
+    open.pop_back();
+    for (const std::string& line : read_lines(next))
+      if (const std::string include = included(line); include[0] == '"' && fs::exists(include.substr(1)))
+        if (found.insert(include.substr(1)).second) open.push_back(include.substr(1));
+  }
+  return found;
+}
+
+/// The headers that declare something for users: a function that asks for their line.
+std::vector<std::string> public_headers(const std::vector<std::string>& rooms) {
+  std::vector<std::string> found;
+  for (const std::string& room : rooms)
+    for (const auto& entry : fs::recursive_directory_iterator(room)) {
+      if (entry.path().extension() != ".h") continue;
+      const std::vector<std::string> lines = read_lines(entry.path());
+      if (std::any_of(lines.begin(), lines.end(), [](const std::string& l) { return l.find("= Where::here()") != std::string::npos; }))
+        found.push_back(entry.path().generic_string());
+    }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("scoregrad.h includes all that is public, and scoregrad/core.h the engine and nothing else") {
+  const std::set<std::string> all = reached("scoregrad.h"), core = reached("scoregrad/core.h");
+  const std::vector<std::string> engine = public_headers({"autograd"}),
+                                 others = public_headers({"distributions", "nn", "samplers", "losses"});
+  for (const std::string& header : engine) {
+    CAPTURE(header);
+    CHECK(core.count(header) == 1);
+    CHECK(all.count(header) == 1);
+  }
+  for (const std::string& header : others) {
+    CAPTURE(header);
+    CHECK(all.count(header) == 1);
+  }
+  for (const std::string& header : core) {
+    CAPTURE(header);
+    CHECK((header.rfind("autograd/", 0) == 0 || header == "scoregrad/config.h"));
+  }
+  CHECK(engine.size() > 10);
+  CHECK(others.size() > 20);
 }
 
 TEST_CASE("the check of the layers finds what is wrong and lets pass what is right") {

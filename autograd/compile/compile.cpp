@@ -11,6 +11,7 @@
 #include "autograd/compile/passes.h"
 #include "autograd/compile/replay.h"
 #include "autograd/compile/watch.h"
+#include "autograd/graph/mode.h"
 
 namespace scoregrad {
 namespace {
@@ -180,6 +181,7 @@ CompiledStep::CompiledStep(CompiledStep&&) noexcept = default;
 CompiledStep& CompiledStep::operator=(CompiledStep&&) noexcept = default;
 
 Tensors CompiledStep::operator()(const Tensors& arguments, Where at) {
+  const FunctionScope function(at);
   // Inside another compiled step it is part of that one.
   if (!state_->options.enabled || recorder || state_->eager) return state_->f(arguments);
   for (size_t i = 0; i < arguments.size(); ++i)

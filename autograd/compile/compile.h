@@ -70,14 +70,14 @@ class CompiledStep {
 template <class F>
 class Compiled {
  public:
-  Compiled(F f, CompileOptions options) : f_(std::make_unique<F>(std::move(f))), options_(options) {}
+  Compiled(F f, CompileOptions options, Where at) : f_(std::make_unique<F>(std::move(f))), options_(options), at_(at) {}
 
   template <class... T>
   auto operator()(const T&... arguments) {
     using Result = std::invoke_result_t<F&, const T&...>;
     if (!step_)
       step_.emplace([f = f_.get()](const Tensors& xs) { return call<Result>(*f, xs, std::index_sequence_for<T...>()); }, options_);
-    Tensors results = (*step_)(Tensors{arguments...});
+    Tensors results = (*step_)(Tensors{arguments...}, at_);
     if constexpr (std::is_same_v<Result, Tensor>)
       return std::move(results[0]);
     else if constexpr (!std::is_void_v<Result>)
@@ -100,13 +100,14 @@ class Compiled {
   }
   std::unique_ptr<F> f_;
   CompileOptions options_;
+  Where at_;  // of compile(f): behind a pack of arguments the call has no line
   std::optional<CompiledStep> step_;
 };
 
 /// auto step = compile(f):  the same results as f, bit for bit, faster from the fourth call on; see CompiledStep.
 template <class F>
-Compiled<F> compile(F f, CompileOptions options = {}) {
-  return {std::move(f), options};
+Compiled<F> compile(F f, CompileOptions options = {}, Where at = Where::here()) {
+  return {std::move(f), options, at};
 }
 
 }  // namespace scoregrad

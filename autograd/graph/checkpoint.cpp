@@ -23,9 +23,10 @@ struct Run {
   std::vector<Node*> arguments;
   Tensors in;
   Tensor y;
-  Run(const Functions& f, const Tensors& xs) {
+  Run(const Functions& f, const Tensors& xs, Where at) {
     const RecordingScope recording(true);
     const LineScope own_lines{Where{}};
+    const FunctionScope function(at);
     for (const Tensor& x : xs) {
       in.push_back(alias(x));
       if (x.tracked()) {
@@ -54,7 +55,7 @@ struct CheckpointNode final : Node {
     const RecordingScope recording(true);  // saved operands with their history
     Tensors arguments;
     for (const Saved& x : xs) arguments.push_back(x.get(*this));
-    return Run(f, arguments);
+    return Run(f, arguments, at);
   }
   // The nodes of `r` that answer to this node's operands.
   std::vector<Node*> border(const Run& r) const {
@@ -119,6 +120,7 @@ std::vector<Ref<Node>> captured(const Run& r, uint64_t last) {
 }  // namespace
 
 Tensor checkpoint(const Functions& f, const Tensors& xs, Where at) {
+  const FunctionScope function(at);
   if (!mode.recording) {
     Tensor y;
     with_stack([&] { y = f(xs); });
@@ -129,18 +131,18 @@ Tensor checkpoint(const Functions& f, const Tensors& xs, Where at) {
   Tensor y;
   {
     std::optional<Run> r;
-    with_stack([&] { r.emplace(f, xs); });
+    with_stack([&] { r.emplace(f, xs, at); });
     y = r->y;
     if (!y.tracked()) return y;
     for (const Tensor& x : xs) operands.emplace_back(x.node());
     for (Ref<Node>& n : captured(*r, last)) operands.push_back(std::move(n));
     y = alias(y);
-  }  // the first run's graph ends here
-  return recorded("checkpoint", at, y, true, [&] {
-    auto* n = new CheckpointNode(y, at, f, xs);
-    n->set_operands(std::move(operands));
-    return n;
-  });
+  }                                                  // the first run's graph ends here
+  auto* const n = new CheckpointNode(y, at, f, xs);  // over nodes: what f captured may have no tensor any more
+  n->set_operands(std::move(operands));
+  y.body().producer = Ref<Node>(n);
+  if (mode.observer) announce("checkpoint", at, y);
+  return y;
 }
 
 Tensor checkpoint(const Function& f, const Tensor& x, Where at) {

@@ -25,7 +25,6 @@ struct CustomNode final : Node {
   CustomNode(const Tensor& result, Where line, const Custom& custom, const Tensors& operands)
       : Node(result, line), rules(custom), y(Saved::result(result)) {
     for (const Tensor& x : operands) xs.push_back(Saved::operand(x));
-    set_operands(operands);
   }
   const char* op() const override { return rules.name.c_str(); }
   int saved_count() const override { return static_cast<int>(xs.size()) + 1; }
@@ -89,11 +88,12 @@ Tensor Custom::operator()(const Tensors& xs, Where at) const {
   Tensor y;
   {
     const NoGrad plain;
+    const FunctionScope function(at);
     y = alias(forward(xs));
   }
   const bool tracked = is_floating(y.dtype()) && std::any_of(xs.begin(), xs.end(), [](const Tensor& x) { return x.tracked(); });
   if (tracked && mode.recording && !vjp) throw Error(at, fmt::format("{}: has no vjp", name));
-  return recorded(name.c_str(), at, y, tracked, [&] { return new CustomNode(y, at, *this, xs); });
+  return record<CustomNode>(name.c_str(), at, std::move(y), xs, *this, xs);
 }
 
 Tensor straight_through(const Tensor& value, const Tensor& surrogate, Where at) {
@@ -101,12 +101,7 @@ Tensor straight_through(const Tensor& value, const Tensor& surrogate, Where at) 
     throw Error(at, fmt::format("straight_through: the value is {} {} on {}, the surrogate {} {} on {}", name_of(value.dtype()),
                                 to_string(value.shape()), name_of(value.device()), name_of(surrogate.dtype()), to_string(surrogate.shape()),
                                 name_of(surrogate.device())));
-  Tensor y = alias(value);
-  return recorded("straight_through", at, y, surrogate.tracked(), [&] {
-    auto* n = new StraightThroughNode(y, at);
-    n->set_operand(0, surrogate);
-    return n;
-  });
+  return record<StraightThroughNode>("straight_through", at, alias(value), {&surrogate});
 }
 
 }  // namespace scoregrad

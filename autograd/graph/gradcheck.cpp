@@ -56,6 +56,7 @@ class Check {
 
   GradcheckReport run() {
     const RecordingScope scope(true);
+    const FunctionScope function(at_);
     const Tensors in = leaves(xs_);
     const Tensor y = f_(in);
     if (!y.tracked()) throw Error(at_, "gradcheck: the result of f does not depend on a floating input");
@@ -118,7 +119,7 @@ class Check {
   void first_order(size_t i, int d, const Tensor& y, const Tensor& x, const Tensor& u, const Tensor& g) {
     const Tensor v = direction(x);
     const Values uv = u.to_vector<double>(), vv = v.to_vector<double>(), gv = g.to_vector<double>();
-    const Values t = pushforward(y, {x}, {v}, false, at_).to_vector<double>();
+    const Values t = pushforward(y, {x}, {v}, {}, at_).to_vector<double>();
     const double forward = dot(uv, t), scale = std::max(size(uv, t), size(gv, vv));
     to_rounding("<u, J v> and <J'u, v>", i, d, forward, dot(gv, vv), scale);
     const double h = step(i);
@@ -137,16 +138,16 @@ class Check {
       const Tensor& gi = g[k++];
 
       // J'u is linear in u: its derivative there, along w, is J w.
-      const Values ju = differentiate(gi, u, w), t = pushforward(y, {in[i]}, {w}, false, at_).to_vector<double>();
+      const Values ju = differentiate(gi, u, w), t = pushforward(y, {in[i]}, {w}, {}, at_).to_vector<double>();
       to_rounding("d<J'u, w>/du and J w", i, 0, dot(ju, uv), dot(t, uv), size(t, uv));
 
-      const Tensor tangent = pushforward(y, {in[i]}, {w}, true, at_);
+      const Tensor tangent = pushforward(y, {in[i]}, {w}, {.create_graph = true}, at_);
       for (size_t j = 0, l = 0; j < in.size(); ++j) {
         if (!is_floating(in[j].dtype())) continue;
         const Tensor& x = wanted[l++];
         const Tensor v = direction(x);
         const Values vv = v.to_vector<double>(), reverse = differentiate(gi, x, w);
-        const Values forward = gi.tracked() ? pushforward(gi, {x}, {v}, false, at_).to_vector<double>() : Values(wv.size());
+        const Values forward = gi.tracked() ? pushforward(gi, {x}, {v}, {}, at_).to_vector<double>() : Values(wv.size());
         const Values mixed = differentiate(tangent, x, u);
         const double h_rr = dot(reverse, vv), h_fr = dot(forward, wv), h_rf = dot(mixed, vv);
         // Where the second derivative vanishes, what is left is rounding noise of the gradient's size.

@@ -3,18 +3,21 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/arithmetic.h"
+#include "autograd/graph/history.h"
 #include "autograd/graph/sweep.h"
+#include "autograd/graph/transform.h"
 #include "autograd/tensor/create.h"
 
 namespace scoregrad {
 namespace {
 
-Tensor seed_of(const Tensor& y, const GradOptions& o, const char* op, Where at) {
-  if (!y.tracked()) throw Error(at, fmt::format("{}: nothing that requires a gradient was used to compute this tensor", op));
+std::string kind(const Tensor& x) { return x.defined() ? fmt::format("{} {}", name_of(x.dtype()), to_string(x.shape())) : "nothing"; }
+
+Tensor seed_of(const char* op, const Tensor& y, const GradOptions& o, Where at) {
+  need_history(op, y, at);
   if (o.seed.defined()) {
     if (o.seed.shape() != y.shape() || o.seed.dtype() != y.dtype())
-      throw Error(at, fmt::format("{}: a seed of {} {} for a tensor of {} {}", op, name_of(o.seed.dtype()), to_string(o.seed.shape()),
-                                  name_of(y.dtype()), to_string(y.shape())));
+      throw Error(at, fmt::format("{}: a seed of {} wanted, {} came", op, kind(y), kind(o.seed)));
     return o.seed;
   }
   if (y.numel() != 1)
@@ -23,15 +26,29 @@ Tensor seed_of(const Tensor& y, const GradOptions& o, const char* op, Where at) 
   return ones_like(y, at);
 }
 
-std::vector<Cotangent> cotangents(const char* op, const Tensor& y, const Tensors& xs, const GradOptions& o, Paths* paths, Where at) {
+// A derivative for the user, who may forget that it has no history.
+Tensor answer(const Cotangent& c, const Tensor& like, const GradOptions& o) {
+  Tensor total = c.total();
+  if (!total.defined()) return zeros_like(like);
+  if (!o.create_graph && !total.tracked()) total.body().why = Untracked::gradient;
+  return total;
+}
+
+GradByPath split(const Cotangent& c, const Paths& paths, const Tensor& like, const GradOptions& o) {
+  const RecordingScope scope(o.create_graph);
+  GradByPath out;
+  for (int p = 0; p < c.size(); ++p) out.by_path[paths.name(c[p].path)] = c[p].value;
+  out.total = answer(c, like, o);
+  return out;
+}
+
+std::vector<Cotangent> pull(const char* op, const Tensor& y, const Tensors& xs, const GradOptions& o, Paths* paths, Where at) {
   Cotangent seed;
-  seed.add(0, seed_of(y, o, op, at));
+  seed.add(0, seed_of(op, y, o, at));
   std::vector<Node*> targets;
   targets.reserve(xs.size());
   for (const Tensor& x : xs) {
-    if (!x.tracked())
-      throw Error(at, fmt::format("{}: {} does not require a gradient; call requires_grad() before using it", op,
-                                  x.defined() ? "a tensor of shape " + to_string(x.shape()) : "an undefined tensor"));
+    need_tracked(op, x, at);
     targets.push_back(x.node());
   }
   Node* const source = y.node();
@@ -44,45 +61,41 @@ std::vector<Cotangent> cotangents(const char* op, const Tensor& y, const Tensors
   return g;
 }
 
-Tensor or_zeros(const Tensor& g, const Tensor& x) { return g.defined() ? g : zeros_like(x); }
-
-GradByPath split(const Cotangent& c, const Paths& paths, const Tensor& like) {
-  GradByPath out;
-  for (int p = 0; p < c.size(); ++p) out.by_path[paths.name(c[p].path)] = c[p].value;
-  out.total = or_zeros(c.total(), like);
-  return out;
-}
-
-// A fresh leaf over the same bytes.
-Tensor leaf(const Tensor& x, Where at) { return alias(x).requires_grad(at); }
-
-Cotangent push(const Tensor& y, const Tensors& xs, const Tensors& vs, bool create_graph, Paths* paths, Where at) {
-  if (xs.size() != vs.size()) throw Error(at, fmt::format("pushforward: {} tensors and {} tangents", xs.size(), vs.size()));
-  std::vector<Node*> sources;
+std::vector<Cotangent> push(const char* op, const Tensors& ys, const Tensors& xs, const Tensors& vs, const GradOptions& o, Paths* paths,
+                            Where at) {
+  refuse_seed(op, o, at);
+  if (xs.size() != vs.size()) throw Error(at, fmt::format("{}: {} tensors and {} tangents", op, xs.size(), vs.size()));
+  std::vector<Node*> sources, targets;
   std::vector<Cotangent> seeds(xs.size());
   for (size_t i = 0; i < xs.size(); ++i) {
-    if (!xs[i].tracked()) throw Error(at, "pushforward: a tensor does not require a gradient");
-    if (vs[i].shape() != xs[i].shape() || vs[i].dtype() != xs[i].dtype())
-      throw Error(at, fmt::format("pushforward: a tangent of {} {} for a tensor of {} {}", name_of(vs[i].dtype()), to_string(vs[i].shape()),
-                                  name_of(xs[i].dtype()), to_string(xs[i].shape())));
+    need_tracked(op, xs[i], at);
+    if (!vs[i].defined() || vs[i].shape() != xs[i].shape() || vs[i].dtype() != xs[i].dtype())
+      throw Error(at, fmt::format("{}: a tangent of {} wanted, {} came", op, kind(xs[i]), kind(vs[i])));
     sources.push_back(xs[i].node());
     seeds[i].add(0, vs[i]);
   }
-  Node* const target = y.node();
+  for (const Tensor& y : ys) targets.push_back(y.node());
   const LineScope line(at);
-  return sweep_forward(sources, seeds, {&target, 1}, {.record = create_graph, .paths = paths})[0];
+  return sweep_forward(sources, seeds, targets, {.record = o.create_graph, .paths = paths});
+}
+
+Tensors gradients(const char* op, const Tensor& y, const Tensors& xs, const GradOptions& o, Where at) {
+  const std::vector<Cotangent> g = pull(op, y, xs, o, nullptr, at);
+  const RecordingScope scope(o.create_graph);
+  Tensors out;
+  out.reserve(xs.size());
+  for (size_t i = 0; i < xs.size(); ++i) out.push_back(answer(g[i], xs[i], o));
+  return out;
+}
+
+Tensor tangent(const char* op, const Tensor& y, const Tensors& xs, const Tensors& vs, const GradOptions& o, Where at) {
+  const RecordingScope scope(o.create_graph);
+  return answer(push(op, {y}, xs, vs, o, nullptr, at)[0], y, o);
 }
 
 }  // namespace
 
-Tensors grad(const Tensor& y, const Tensors& xs, const GradOptions& options, Where at) {
-  const std::vector<Cotangent> g = cotangents("grad", y, xs, options, nullptr, at);
-  Tensors out;
-  out.reserve(xs.size());
-  for (size_t i = 0; i < xs.size(); ++i) out.push_back(or_zeros(g[i].total(), xs[i]));
-  return out;
-}
-
+Tensors grad(const Tensor& y, const Tensors& xs, const GradOptions& options, Where at) { return gradients("grad", y, xs, options, at); }
 Tensor grad(const Tensor& y, const Tensor& x, const GradOptions& options, Where at) { return grad(y, Tensors{x}, options, at)[0]; }
 
 Tensor GradByPath::along(const std::string& path) const {
@@ -92,62 +105,75 @@ Tensor GradByPath::along(const std::string& path) const {
 
 std::vector<GradByPath> grad_by_path(const Tensor& y, const Tensors& xs, const GradOptions& options, Where at) {
   Paths paths;
-  const std::vector<Cotangent> g = cotangents("grad_by_path", y, xs, options, &paths, at);
-  const RecordingScope scope(options.create_graph);
+  const std::vector<Cotangent> g = pull("grad_by_path", y, xs, options, &paths, at);
   std::vector<GradByPath> out;
-  for (size_t i = 0; i < xs.size(); ++i) out.push_back(split(g[i], paths, xs[i]));
+  for (size_t i = 0; i < xs.size(); ++i) out.push_back(split(g[i], paths, xs[i], options));
   return out;
 }
-
 GradByPath grad_by_path(const Tensor& y, const Tensor& x, const GradOptions& options, Where at) {
   return grad_by_path(y, Tensors{x}, options, at)[0];
 }
 
-ValueAndGrad value_and_grad(const Functions& f, const Tensors& xs, const GradOptions& options, Where at) {
-  const RecordingScope scope(true);
-  Tensors leaves;
-  for (const Tensor& x : xs) leaves.push_back(options.create_graph && x.tracked() ? x : leaf(x, at));
-  Tensor y = f(leaves);
-  Tensors grads = grad(y, leaves, options, at);
-  return {options.create_graph ? y : y.detach(), std::move(grads)};
+Tensor pushforward(const Tensor& y, const Tensors& xs, const Tensors& vs, const GradOptions& options, Where at) {
+  return tangent("pushforward", y, xs, vs, options, at);
+}
+Tensor pushforward(const Tensor& y, const Tensor& x, const Tensor& v, const GradOptions& options, Where at) {
+  return pushforward(y, Tensors{x}, Tensors{v}, options, at);
 }
 
-Tensor pushforward(const Tensor& y, const Tensors& xs, const Tensors& vs, bool create_graph, Where at) {
-  return or_zeros(push(y, xs, vs, create_graph, nullptr, at).total(), y);
-}
-
-GradByPath pushforward_by_path(const Tensor& y, const Tensor& x, const Tensor& v, bool create_graph, Where at) {
+GradByPath pushforward_by_path(const Tensor& y, const Tensors& xs, const Tensors& vs, const GradOptions& options, Where at) {
   Paths paths;
-  const Cotangent t = push(y, {x}, {v}, create_graph, &paths, at);
-  const RecordingScope scope(create_graph);
-  return split(t, paths, y);
+  const Cotangent t = push("pushforward_by_path", {y}, xs, vs, options, &paths, at)[0];
+  return split(t, paths, y, options);
+}
+GradByPath pushforward_by_path(const Tensor& y, const Tensor& x, const Tensor& v, const GradOptions& options, Where at) {
+  return pushforward_by_path(y, Tensors{x}, Tensors{v}, options, at);
 }
 
-ValueAndTangent jvp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  const Tensor in = create_graph && x.tracked() ? x : leaf(x, at);
-  const Tensor y = f(in);
-  return {create_graph ? y : y.detach(), pushforward(y, {in}, {v}, create_graph, at)};
+ValueAndGrads value_and_grad(const Functions& f, const Tensors& xs, const GradOptions& options, Where at) {
+  const Application a(f, xs, options, at);
+  return {a.value(), gradients("value_and_grad", a.y, a.xs, options, at)};
+}
+ValueAndGrad value_and_grad(const Function& f, const Tensor& x, const GradOptions& options, Where at) {
+  const ValueAndGrads r = value_and_grad(of_list(f), Tensors{x}, options, at);
+  return {r.value, r.grads[0]};
 }
 
-ValueAndCotangent vjp(const Function& f, const Tensor& x, const Tensor& u, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  const Tensor in = create_graph && x.tracked() ? x : leaf(x, at);
-  const Tensor y = f(in);
-  if (!y.tracked()) return {y, zeros_like(x)};
-  return {create_graph ? y : y.detach(), grad(y, in, {.seed = u, .create_graph = create_graph, .allow_unused = true}, at)};
+ValueAndTangent jvp(const Functions& f, const Tensors& xs, const Tensors& vs, const GradOptions& options, Where at) {
+  const Application a(f, xs, options, at);
+  return {a.value(), tangent("jvp", a.y, a.xs, vs, options, at)};
+}
+ValueAndTangent jvp(const Function& f, const Tensor& x, const Tensor& v, const GradOptions& options, Where at) {
+  return jvp(of_list(f), Tensors{x}, Tensors{v}, options, at);
 }
 
-Tensor hvp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  const Tensor in = create_graph && x.tracked() ? x : leaf(x, at);
-  const Tensor g = grad(f(in), in, {.create_graph = true, .allow_unused = true}, at);
-  if (!g.tracked()) return zeros_like(x);
-  return pushforward(g, {in}, {v}, create_graph, at);
+ValueAndCotangents vjp(const Functions& f, const Tensors& xs, const Tensor& u, const GradOptions& options, Where at) {
+  refuse_seed("vjp", options, at);
+  const Application a(f, xs, options, at);
+  if (!a.y.tracked()) return {a.y, a.zeros()};
+  return {a.value(), gradients("vjp", a.y, a.xs, {.seed = u, .create_graph = options.create_graph, .allow_unused = true}, at)};
+}
+ValueAndCotangent vjp(const Function& f, const Tensor& x, const Tensor& u, const GradOptions& options, Where at) {
+  const ValueAndCotangents r = vjp(of_list(f), Tensors{x}, u, options, at);
+  return {r.value, r.cotangents[0]};
+}
+
+Tensors hvp(const Functions& f, const Tensors& xs, const Tensors& vs, const GradOptions& options, Where at) {
+  const Application a(f, xs, options, at);
+  if (!a.y.tracked()) return a.zeros();
+  const Tensors g = gradients("hvp", a.y, a.xs, {.create_graph = true, .allow_unused = true}, at);
+  const std::vector<Cotangent> t = push("hvp", g, a.xs, vs, options, nullptr, at);
+  const RecordingScope scope(options.create_graph);
+  Tensors out;
+  for (size_t i = 0; i < xs.size(); ++i) out.push_back(answer(t[i], xs[i], options));
+  return out;
+}
+Tensor hvp(const Function& f, const Tensor& x, const Tensor& v, const GradOptions& options, Where at) {
+  return hvp(of_list(f), Tensors{x}, Tensors{v}, options, at)[0];
 }
 
 void register_hook(const Tensor& x, std::function<Tensor(const Tensor&)> f, Where at) {
-  if (!x.tracked()) throw Error(at, "register_hook: this tensor does not require a gradient");
+  need_tracked("register_hook", x, at);
   x.node()->extras().hooks.push_back(std::move(f));
 }
 

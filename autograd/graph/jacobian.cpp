@@ -3,29 +3,32 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/arithmetic.h"
+#include "autograd/graph/history.h"
+#include "autograd/graph/transform.h"
 #include "autograd/tensor/create.h"
 
 namespace scoregrad {
 namespace {
 
-// f at x, recorded, and the leaf (or, to be differentiated again, x itself) that it was recorded from.
-struct Recorded {
-  Tensor x, y;
-  Recorded(const Function& f, const Tensor& point, bool create_graph, Where at)
-      : x(create_graph && point.tracked() ? point : alias(point).requires_grad(at)), y(f(x)) {}
-  Tensor row(const Tensor& seed, bool create_graph, Where at) const {
-    if (!y.tracked()) return zeros_like(x);
-    return grad(y, x, {.seed = seed, .create_graph = create_graph, .allow_unused = true}, at);
-  }
-  Tensor column(const Tensor& v, bool create_graph, Where at) const { return pushforward(y, {x}, {v}, create_graph, at); }
-};
+Tensors rows(const Application& a, const Tensor& seed, Where at) {
+  if (!a.y.tracked()) return a.zeros();
+  return grad(a.y, a.xs, {.seed = seed, .create_graph = a.create_graph, .allow_unused = true}, at);
+}
+Tensor column(const Tensor& y, const Tensor& x, const Tensor& v, bool create_graph, Where at) {
+  return pushforward(y, x, v, {.create_graph = create_graph}, at);
+}
 
 // Everything the sweeps leave is either history for the caller or scratch.
-Tensor finished(const Tensor& t, bool create_graph) { return create_graph ? t : t.detach(); }
+Tensor finished(const Tensor& t, bool create_graph) {
+  if (create_graph) return t;
+  Tensor plain = t.detach();
+  plain.body().why = Untracked::gradient;
+  return plain;
+}
 
-Shape joined(const Shape& a, const Shape& b, int b_from, Where at) {
+Shape joined(const char* op, const Shape& a, const Shape& b, int b_from, Where at) {
   if (a.rank + b.rank - b_from > max_rank)
-    throw Error(at, fmt::format("jacobian: {} by {} has more than {} axes", to_string(a), to_string(b), max_rank));
+    throw Error(at, fmt::format("{}: {} by {} has more than {} axes", op, to_string(a), to_string(b), max_rank));
   Shape s = a;
   for (int i = b_from; i < b.rank; ++i) s.push_back(b[i]);
   return s;
@@ -39,103 +42,129 @@ Tensor unit(const Tensor& like_this, int64_t count, int64_t k) {
   return e;
 }
 
-// The Jacobians of `count` rows that do not see each other; an ordinary Jacobian is that of one row.   [count, |T|, |S|]
-Tensor by_rows(const Recorded& r, int64_t count, bool create_graph, Where at) {
-  const int64_t inputs = r.x.numel() / count, outputs = r.y.numel() / count;
-  const RecordingScope scope(create_graph);
-  Tensors parts;
+// The Jacobians of `count` rows that do not see each other; an ordinary Jacobian is that of one row.   [count, |T|, |S_i|]
+Tensors by_rows(const Application& a, int64_t count, Where at) {
+  int64_t inputs = 0;
+  for (const Tensor& x : a.xs) inputs += x.numel() / count;
+  const int64_t outputs = a.y.numel() / count;
+  const RecordingScope scope(a.create_graph);
+  std::vector<Tensors> parts(a.xs.size());
   if (inputs < outputs) {
-    for (int64_t k = 0; k < inputs; ++k) parts.push_back(reshape(r.column(unit(r.x, count, k), create_graph, at), {count, outputs}));
-    return stack(parts, 2, at);
+    for (size_t i = 0; i < a.xs.size(); ++i)
+      for (int64_t k = 0; k < a.xs[i].numel() / count; ++k)
+        parts[i].push_back(reshape(column(a.y, a.xs[i], unit(a.xs[i], count, k), a.create_graph, at), {count, outputs}));
+  } else {
+    for (int64_t k = 0; k < outputs; ++k) {
+      const Tensors g = rows(a, unit(a.y, count, k), at);
+      for (size_t i = 0; i < g.size(); ++i) parts[i].push_back(reshape(g[i], {count, a.xs[i].numel() / count}));
+    }
   }
-  for (int64_t k = 0; k < outputs; ++k) parts.push_back(reshape(r.row(unit(r.y, count, k), create_graph, at), {count, inputs}));
-  return stack(parts, 1, at);
+  Tensors out;
+  for (size_t i = 0; i < parts.size(); ++i)
+    out.push_back(parts[i].empty() ? zeros({count, outputs, a.xs[i].numel() / count}, like(a.xs[i]), at)
+                                   : stack(parts[i], inputs < outputs ? 2 : 1, at));
+  return out;
 }
 
-Tensor whole(const Recorded& r, bool create_graph, Where at) {
-  const Shape shape = joined(r.y.shape(), r.x.shape(), 0, at);
-  if (numel(shape) == 0) return zeros(shape, like(r.x), at);
+// The Jacobians in their shapes: y's, then x's, of which the first `shared` axes are y's own.
+Tensors shaped(const char* op, const Application& a, int64_t count, int shared, const GradOptions& options, Where at) {
+  refuse_seed(op, options, at);
+  std::vector<Shape> shapes;
+  for (const Tensor& x : a.xs) shapes.push_back(joined(op, a.y.shape(), x.shape(), shared, at));
+  const Tensors flat = count == 0 ? Tensors() : by_rows(a, count, at);
+  const RecordingScope scope(a.create_graph);
+  Tensors out;
+  for (size_t i = 0; i < shapes.size(); ++i)
+    out.push_back(flat.empty() ? zeros(shapes[i], like(a.xs[i]), at) : finished(reshape(flat[i], shapes[i]), a.create_graph));
+  return out;
+}
+
+void check_rows(const char* op, const Tensor& y, const Tensor& x, Where at) {
+  if (x.rank() < 1 || y.rank() < 1 || y.shape()[0] != x.shape()[0])
+    throw Error(
+        at, fmt::format("{}: f takes {} to {}; a function of rows keeps the first extent", op, to_string(x.shape()), to_string(y.shape())));
+}
+void check_field(const Tensor& y, const Tensor& x, Where at) {
+  check_rows("divergence", y, x, at);
+  if (x.rank() != 2 || y.shape() != x.shape())
+    throw Error(at, fmt::format("divergence: f takes {} to {}; wanted is [B, D] to [B, D]", to_string(x.shape()), to_string(y.shape())));
+}
+
+// One forward sweep a coordinate.
+Tensor trace_of(const Tensor& y, const Tensor& x, bool create_graph, Where at) {
+  const int64_t count = x.shape()[0], width = x.shape()[1];
+  Tensor total = zeros({count}, like(x), at);
   const RecordingScope scope(create_graph);
-  return reshape(by_rows(r, 1, create_graph, at), shape);
-}
-
-Recorded rowwise(const char* op, const Function& f, const Tensor& x, bool create_graph, Where at) {
-  Recorded r(f, x, create_graph, at);
-  if (x.rank() < 1 || r.y.rank() < 1 || r.y.shape()[0] != x.shape()[0])
-    throw Error(at, fmt::format("{}: f takes {} to {}; a function of rows keeps the first extent", op, to_string(x.shape()),
-                                to_string(r.y.shape())));
-  return r;
-}
-
-Recorded field(const Function& f, const Tensor& x, bool create_graph, Where at) {
-  Recorded r = rowwise("divergence", f, x, create_graph, at);
-  if (x.rank() != 2 || r.y.shape() != x.shape())
-    throw Error(at, fmt::format("divergence: f takes {} to {}; wanted is [B, D] to [B, D]", to_string(x.shape()), to_string(r.y.shape())));
-  return r;
+  for (int64_t k = 0; count > 0 && k < width; ++k) {
+    const Tensor entry = select(column(y, x, unit(x, count, k), create_graph, at), 1, k);
+    total = k == 0 ? entry : add(total, entry);
+  }
+  return finished(total, create_graph);
 }
 
 }  // namespace
 
-Tensor jacobian(const Function& f, const Tensor& x, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  return finished(whole(Recorded(f, x, create_graph, at), create_graph, at), create_graph);
+Tensors jacobian(const Functions& f, const Tensors& xs, const GradOptions& options, Where at) {
+  return shaped("jacobian", Application(f, xs, options, at), 1, 0, options, at);
+}
+Tensor jacobian(const Function& f, const Tensor& x, const GradOptions& options, Where at) {
+  return jacobian(of_list(f), Tensors{x}, options, at)[0];
 }
 
-Tensor batch_jacobian(const Function& f, const Tensor& x, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  const Recorded r = rowwise("batch_jacobian", f, x, create_graph, at);
-  const Shape shape = joined(r.y.shape(), x.shape(), 1, at);
-  if (numel(shape) == 0) return zeros(shape, like(x), at);
-  const RecordingScope inner(create_graph);
-  return finished(reshape(by_rows(r, x.shape()[0], create_graph, at), shape), create_graph);
+Tensor batch_jacobian(const Function& f, const Tensor& x, const GradOptions& options, Where at) {
+  const Application a(of_list(f), {x}, options, at);
+  check_rows("batch_jacobian", a.y, x, at);
+  return shaped("batch_jacobian", a, x.shape()[0], 1, options, at)[0];
 }
 
-Tensor hessian(const Function& f, const Tensor& x, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  Recorded r(f, x, create_graph, at);
-  if (r.y.numel() != 1)
-    throw Error(at, fmt::format("hessian: f takes {} to {}, not to one number", to_string(x.shape()), to_string(r.y.shape())));
-  const Shape shape = joined(x.shape(), x.shape(), 0, at);
-  if (x.numel() == 0 || !r.y.tracked()) return zeros(shape, like(x), at);
-  r.y = grad(r.y, r.x, {.create_graph = true, .allow_unused = true}, at);
-  const RecordingScope inner(create_graph);
+Tensor hessian(const Function& f, const Tensor& x, const GradOptions& options, Where at) {
+  refuse_seed("hessian", options, at);
+  const Application a(of_list(f), {x}, options, at);
+  if (a.y.numel() != 1)
+    throw Error(at, fmt::format("hessian: f takes {} to {}, not to one number", to_string(x.shape()), to_string(a.y.shape())));
+  const Shape shape = joined("hessian", x.shape(), x.shape(), 0, at);
+  if (x.numel() == 0 || !a.y.tracked()) return zeros(shape, like(x), at);
+  const Tensor g = grad(a.y, a.xs[0], {.create_graph = true, .allow_unused = true}, at);
+  const RecordingScope scope(a.create_graph);
   Tensors columns;  // forward over reverse; symmetric, so the columns are the rows
-  for (int64_t k = 0; k < x.numel(); ++k) columns.push_back(r.column(unit(r.x, 1, k), create_graph, at));
-  return finished(reshape(stack(columns, 0, at), shape), create_graph);
+  for (int64_t k = 0; k < x.numel(); ++k) columns.push_back(column(g, a.xs[0], unit(a.xs[0], 1, k), a.create_graph, at));
+  return finished(reshape(stack(columns, 0, at), shape), a.create_graph);
 }
 
-ValueAndDivergence divergence(const Function& f, const Tensor& x, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  const Recorded r = field(f, x, create_graph, at);
-  const int64_t count = x.shape()[0], width = x.shape()[1];
-  Tensor total = zeros({count}, like(x), at);
-  const RecordingScope inner(create_graph);
-  for (int64_t k = 0; count > 0 && k < width; ++k) {
-    const Tensor entry = select(r.column(unit(r.x, count, k), create_graph, at), 1, k);
-    total = k == 0 ? entry : add(total, entry);
-  }
-  return {finished(r.y, create_graph), finished(total, create_graph)};
+ValueAndDivergence divergence(const Function& f, const Tensor& x, const GradOptions& options, Where at) {
+  refuse_seed("divergence", options, at);
+  const Application a(of_list(f), {x}, options, at);
+  check_field(a.y, x, at);
+  return {a.value(), trace_of(a.y, a.xs[0], a.create_graph, at)};
 }
 
-ValueAndDivergence divergence(const Function& f, const Tensor& x, const Tensor& v, bool create_graph, Where at) {
-  const RecordingScope scope(true);
-  const Recorded r = field(f, x, create_graph, at);
+Tensor divergence(const Tensor& y, const Tensor& x, const GradOptions& options, Where at) {
+  refuse_seed("divergence", options, at);
+  need_tracked("divergence", x, at);
+  check_field(y, x, at);
+  return trace_of(y, x, options.create_graph, at);
+}
+
+ValueAndDivergence divergence(const Function& f, const Tensor& x, const Tensor& v, const GradOptions& options, Where at) {
+  refuse_seed("divergence", options, at);
+  const Application a(of_list(f), {x}, options, at);
+  check_field(a.y, x, at);
   const bool several = v.rank() == 3;
   Shape one = v.shape();
   if (several) one = {v.shape()[1], v.shape()[2]};
   if (one != x.shape() || (several && v.shape()[0] == 0))
     throw Error(at, fmt::format("divergence: probes of shape {} for x of shape {}; wanted is [B, D] or [M, B, D]", to_string(v.shape()),
                                 to_string(x.shape())));
-  const RecordingScope inner(create_graph);
-  const auto estimate = [&](const Tensor& probe) { return sum(mul(probe, r.column(probe, create_graph, at)), {1}, false); };
-  if (!several) return {finished(r.y, create_graph), finished(estimate(v), create_graph)};
+  const RecordingScope scope(a.create_graph);
+  const auto estimate = [&](const Tensor& probe) { return sum(mul(probe, column(a.y, a.xs[0], probe, a.create_graph, at)), {1}, false); };
+  if (!several) return {a.value(), finished(estimate(v), a.create_graph)};
   const int64_t count = v.shape()[0];
   Tensor total;
   for (int64_t m = 0; m < count; ++m) {
     const Tensor part = estimate(select(v, 0, m));
     total = m == 0 ? part : add(total, part);
   }
-  return {finished(r.y, create_graph), finished(mul(total, 1.0 / static_cast<double>(count)), create_graph)};
+  return {a.value(), finished(mul(total, 1.0 / static_cast<double>(count)), a.create_graph)};
 }
 
 }  // namespace scoregrad

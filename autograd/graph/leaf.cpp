@@ -3,6 +3,7 @@
 
 #include "autograd/graph/arithmetic.h"
 #include "autograd/graph/gradient.h"
+#include "autograd/graph/history.h"
 #include "autograd/graph/order.h"
 #include "autograd/graph/sweep.h"
 #include "autograd/tensor/create.h"
@@ -39,7 +40,7 @@ const char* Tensor::made_by() const { return tracked() ? node()->op() : ""; }
 
 const Tensor& Tensor::grad(Where at) const {
   static const Tensor none;
-  if (!tracked()) throw Error(at, "grad: this tensor does not require a gradient");
+  need_tracked("grad", *this, at);
   const Node::Extras* extras = node()->extras_if_any();
   if (!is_leaf() && !(extras && extras->retains_grad))
     throw Error(at,
@@ -52,7 +53,7 @@ void Tensor::clear_grad() {
 }
 
 Tensor& Tensor::retain_grad(Where at) {
-  if (!tracked()) throw Error(at, "retain_grad: this tensor does not require a gradient");
+  need_tracked("retain_grad", *this, at);
   if (!is_leaf()) node()->extras().retains_grad = true;
   return *this;
 }
@@ -71,7 +72,7 @@ std::string Tensor::name() const {
 }
 
 void Tensor::backward(Where at) const {
-  if (!tracked()) throw Error(at, "backward: nothing that requires a gradient was used to compute this tensor");
+  need_history("backward", *this, at);
   if (numel() != 1)
     throw Error(at, fmt::format("backward: a tensor of shape {} has several elements; take its sum or mean", to_string(shape())));
   Node* const source = node();
@@ -87,6 +88,7 @@ void Tensor::backward(Where at) const {
     const Tensor total = std::exchange(g[i], {}).total();
     Tensor& sum = leaves[i]->extras().grad;
     sum = sum.defined() ? add(sum, total) : owned(total);
+    sum.body().why = Untracked::gradient;
   }
 }
 

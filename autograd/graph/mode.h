@@ -40,9 +40,29 @@ class LineScope {
   Where before_;
 };
 
-/// While alive, what a composition computes names its caller's line `at`; inside a rule or another composition the outer line stands.
-struct CallerScope : LineScope {
-  explicit CallerScope(Where at) : LineScope(caller_line ? caller_line : at) {}
+/// While alive, functions of the user's run on behalf of the line `at`: see function_line.
+class FunctionScope {
+ public:
+  explicit FunctionScope(Where at) : before_(function_line) { function_line = at; }
+  ~FunctionScope() { function_line = before_; }
+  FunctionScope(const FunctionScope&) = delete;
+  FunctionScope& operator=(const FunctionScope&) = delete;
+
+ private:
+  Where before_;
+};
+
+/// While alive, what a composition computes names its caller's line `at`, and `op` if given; inside a rule or another composition the outer
+/// one's stand.
+class CallerScope : LineScope {
+ public:
+  explicit CallerScope(Where at, const char* op = nullptr) : LineScope(caller_line ? caller_line : at), before_(caller_op) {
+    if (!caller_op) caller_op = op;
+  }
+  ~CallerScope() { caller_op = before_; }
+
+ private:
+  const char* before_;
 };
 
 }  // namespace scoregrad

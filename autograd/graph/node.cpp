@@ -52,10 +52,14 @@ void Node::set_operand(int i, const Tensor& x) {
   count_ = std::max(count_, i + 1);
 }
 
-void Node::set_operands(const Tensors& xs) {
-  std::vector<Ref<Node>> nodes;
-  for (const Tensor& x : xs) nodes.emplace_back(x.node());
-  set_operands(std::move(nodes));
+void Node::set_operands(std::span<const Tensor* const> xs) {
+  if (xs.size() > few_.size()) {
+    many_.resize(xs.size());
+    for (size_t i = 0; i < xs.size(); ++i) many_[i] = Ref<Node>(xs[i]->node());
+  } else {
+    for (size_t i = 0; i < xs.size(); ++i) few_[i] = Ref<Node>(xs[i]->node());
+  }
+  count_ = static_cast<int>(xs.size());
 }
 
 void Node::set_operands(std::vector<Ref<Node>> nodes) {
@@ -113,14 +117,15 @@ Cotangent Node::push(std::span<const Cotangent> tangents, Paths*) const {
 }
 
 void announce(const char* op, Where at, const Tensor& y) {
-  Observer* observer = std::exchange(mode.observer, nullptr);  // what the observer computes is not announced to it
-  try {
-    observer->computed(op, caller_line ? caller_line : at, y);
-  } catch (...) {
-    mode.observer = observer;
-    throw;
-  }
-  mode.observer = observer;
+  struct Apart {  // what the observer computes is not announced to it, and what it throws is in its own name
+    Observer* observer = std::exchange(mode.observer, nullptr);
+    const char* op = std::exchange(caller_op, nullptr);
+    ~Apart() {
+      mode.observer = observer;
+      caller_op = op;
+    }
+  } apart;
+  apart.observer->computed(op, caller_line ? caller_line : at, y);
 }
 
 }  // namespace scoregrad

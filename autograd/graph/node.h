@@ -65,7 +65,7 @@ struct Node : Counted {
   /// The nodes of the operands, null where untracked.
   std::span<const Ref<Node>> operands() const { return {many_.empty() ? few_.data() : many_.data(), static_cast<size_t>(count_)}; }
   void set_operand(int i, const Tensor& x);
-  void set_operands(const Tensors& xs);
+  void set_operands(std::span<const Tensor* const> xs);
   void set_operands(std::vector<Ref<Node>> nodes);
 
   /// What only some nodes have.
@@ -101,12 +101,35 @@ struct Leaf final : Node {
 /// Tells the observer of this thread, if any, about a value that `op` just computed.
 void announce(const char* op, Where at, const Tensor& y);
 
-/// Finishes every op: if one of the operands is tracked and this thread records, y gets the node that `make` builds.
-template <class Make>
-Tensor recorded(const char* op, Where at, Tensor y, bool tracked, Make&& make) {
-  if (tracked && mode.recording) y.body().producer = Ref<Node>(make());
+/// Why a result of x has no history where it gets no node.
+inline Untracked why_untracked(const Tensor& x) {
+  return !x.defined() ? Untracked::constant : x.tracked() ? Untracked::no_grad : x.body().why;
+}
+
+/// Finishes every op: y = op(operands). If one of them is tracked and this thread records, y gets a node N(y, at, more...) over them.
+template <class N, class... More>
+Tensor record(const char* op, Where at, Tensor y, std::span<const Tensor* const> operands, More&&... more) {
+  bool tracked = false;
+  for (const Tensor* x : operands) tracked = tracked || x->tracked();
+  if (tracked && mode.recording && is_floating(y.dtype())) {
+    auto* const n = new N(y, at, std::forward<More>(more)...);
+    n->set_operands(operands);
+    y.body().producer = Ref<Node>(n);
+  } else {
+    for (const Tensor* x : operands) y.body().why = std::max(y.body().why, why_untracked(*x));
+  }
   if (mode.observer) announce(op, at, y);
   return y;
+}
+template <class N, class... More>
+Tensor record(const char* op, Where at, Tensor y, const Tensors& operands, More&&... more) {
+  std::vector<const Tensor*> each;
+  for (const Tensor& x : operands) each.push_back(&x);
+  return record<N>(op, at, std::move(y), std::span<const Tensor* const>(each), std::forward<More>(more)...);
+}
+template <class N, class... More>
+Tensor record(const char* op, Where at, Tensor y, std::initializer_list<const Tensor*> operands, More&&... more) {
+  return record<N>(op, at, std::move(y), std::span<const Tensor* const>(operands.begin(), operands.size()), std::forward<More>(more)...);
 }
 
 }  // namespace scoregrad

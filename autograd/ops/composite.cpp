@@ -35,23 +35,30 @@ Tensor peak(const Tensor& x, const Axes& axes) {
 Tensor mean(Operand x, const Axes& axes, bool keep) {
   const Tensor& t = floating(x, "mean");
   const Axes over = normal_axes(x.at, "mean", axes, t.rank());
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "mean");
   return sum(x, over, keep) / count_of(t, over);
 }
 
 Tensor var(Operand x, const Axes& axes, int64_t correction, bool keep) {
   const Tensor& t = floating(x, "var");
   const Axes over = normal_axes(x.at, "var", axes, t.rank());
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "var");
   const Tensor centred = t - mean(x, over, true);
   return sum(square(centred), over, keep) / std::max(0.0, count_of(t, over) - static_cast<double>(correction));
+}
+
+Tensor stddev(Operand x, const Axes& axes, int64_t correction, bool keep) {
+  const Tensor& t = floating(x, "stddev");
+  const Axes over = normal_axes(x.at, "stddev", axes, t.rank());
+  const CallerScope line(x.at, "stddev");
+  return norm(t - mean(x, over, true), over, keep) / std::sqrt(std::max(0.0, count_of(t, over) - static_cast<double>(correction)));
 }
 
 // The square root has no derivative at 0; the selects keep 0 away from it, in the value and in every derivative.
 Tensor norm(Operand x, const Axes& axes, bool keep) {
   const Tensor& t = floating(x, "norm");
   const Axes over = normal_axes(x.at, "norm", axes, t.rank());
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "norm");
   const Tensor s = sum(square(t), over, keep), zero = s == 0;
   return where(zero, 0, sqrt(where(zero, 1, s)));
 }
@@ -60,7 +67,7 @@ Tensor norm(Operand x, const Axes& axes, bool keep) {
 Tensor logsumexp(Operand x, const Axes& axes, bool keep) {
   const Tensor& t = floating(x, "logsumexp");
   const Axes over = normal_axes(x.at, "logsumexp", axes, t.rank());
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "logsumexp");
   const Tensor m = peak(t, over), s = sum(exp(t - m), over, keep), none = s == 0;
   const Tensor shift = keep ? m : reshape(m, s.shape());
   return log(where(none, 1, s)) + where(none, -INFINITY, shift);
@@ -68,34 +75,37 @@ Tensor logsumexp(Operand x, const Axes& axes, bool keep) {
 
 Tensor any(Operand x, const Axes& axes, bool keep) {
   if (tensor_of(x, "any").dtype() != DType::boolean) throw Error(x.at, "any: needs a bool tensor");
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "any");
   return sum(Operand(to(x, int64), x.at), axes, keep) > 0;
 }
 
 Tensor all(Operand x, const Axes& axes, bool keep) {
   if (tensor_of(x, "all").dtype() != DType::boolean) throw Error(x.at, "all: needs a bool tensor");
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "all");
   return sum(Operand(to(logical_not(x), int64), x.at), axes, keep) == 0;
 }
 
-Tensor clamp(Operand x, double lo, double hi) {
+Tensor clamp(Operand x, Operand lo, Operand hi) {
   const Tensor& t = tensor_of(x, "clamp");
-  if (!(lo <= hi)) throw Error(x.at, fmt::format("clamp: the bounds {} and {} leave nothing between them", lo, hi));
-  for (double bound : {lo, hi}) Operand(bound, x.at.file, x.at.line).number(t.dtype(), "clamp");  // a fraction does not go into int64
-  const CallerScope line(x.at);
-  return where(t < lo, lo, where(t > hi, hi, t));
+  const CallerScope line(x.at, "clamp");
+  if (lo.is_number() && hi.is_number()) {
+    const double a = lo.number(t.dtype(), "clamp").f, b = hi.number(t.dtype(), "clamp").f;  // a fraction does not go into int64
+    if (!(a <= b)) throw Error(x.at, fmt::format("clamp: the bounds {} and {} leave nothing between them", a, b));
+  }
+  const Tensor raised = where(lt(t, lo), lo, t);
+  return where(gt(raised, hi), hi, raised);
 }
 
 Tensor leaky_relu(Operand x, double slope) {
   const Tensor& t = floating(x, "leaky_relu");
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "leaky_relu");
   return where(t > 0, t, t * slope);
 }
 
 // Positive x stays out of expm1, whose overflow would meet the select's 0 in the gradient.
 Tensor elu(Operand x, double alpha) {
   const Tensor& t = floating(x, "elu");
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "elu");
   const Tensor positive = t > 0;
   return where(positive, t, expm1(where(positive, 0, t)) * alpha);
 }
@@ -103,7 +113,7 @@ Tensor elu(Operand x, double alpha) {
 Tensor softmax(Operand x, int64_t axis) {
   const Tensor& t = floating(x, "softmax");
   const Axes over{normal_axis(x.at, "softmax", axis, t.rank())};
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "softmax");
   const Tensor e = exp(t - peak(t, over));
   return e / sum(e, over, true);
 }
@@ -111,7 +121,7 @@ Tensor softmax(Operand x, int64_t axis) {
 Tensor log_softmax(Operand x, int64_t axis) {
   const Tensor& t = floating(x, "log_softmax");
   const Axes over{normal_axis(x.at, "log_softmax", axis, t.rank())};
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "log_softmax");
   const Tensor shifted = t - peak(t, over);
   return shifted - log(sum(exp(shifted), over, true));
 }
@@ -120,7 +130,7 @@ Tensor outer(Operand a, Operand b) {
   const Tensor &s = tensor_of(a, "outer"), &t = tensor_of(b, "outer");
   if (s.rank() != 1 || t.rank() != 1)
     throw Error(a.at, fmt::format("outer: two vectors are needed, not {} and {}", to_string(s.shape()), to_string(t.shape())));
-  const CallerScope line(a.at);
+  const CallerScope line(a.at, "outer");
   return mul(Operand(unsqueeze(s, 1), a.at), t);
 }
 
@@ -128,12 +138,12 @@ Tensor dot(Operand a, Operand b) {
   const Tensor &s = tensor_of(a, "dot"), &t = tensor_of(b, "dot");
   if (s.rank() == 0 || t.rank() == 0 || s.extent(-1) != t.extent(-1))
     throw Error(a.at, fmt::format("dot: the last axes of {} and {} differ", to_string(s.shape()), to_string(t.shape())));
-  const CallerScope line(a.at);
+  const CallerScope line(a.at, "dot");
   return sum(mul(a, t), {-1});
 }
 
 Tensor trace(Operand x) {
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "trace");
   return sum(diagonal(x), {-1});
 }
 

@@ -16,8 +16,11 @@ struct ConvolutionNode final : RuleNode {
   Part part;
   Convolution geometry;
   Saved a, b;
-  ConvolutionNode(const Tensor& y, Where line, Part p, const Convolution& g)
-      : RuleNode(Primitive::convolution, y, line), part(p), geometry(g) {}
+  ConvolutionNode(const Tensor& y, Where line, Part p, const Convolution& g, const Tensor& left, const Tensor& right)
+      : RuleNode(y, line, Primitive::convolution), part(p), geometry(g) {
+    if (right.tracked()) a = Saved::operand(left);
+    if (left.tracked()) b = Saved::operand(right);
+  }
   int saved_count() const override { return (a ? 1 : 0) + (b ? 1 : 0); }
   std::string attributes() const override {
     const auto pair = [](const int64_t(&v)[2]) { return to_string(Dims{v[0], v[1]}); };
@@ -61,14 +64,7 @@ Tensor computed(const char* op, Where at, Part part, const Tensor& a, const Tens
   if (!y.backend().has<calls::Convolve>())
     throw Error(at, fmt::format("{}: the backend of {} computes no convolutions", op, name_of(a.device())));
   y.backend().call(at, calls::Convolve{part, y.view(), a.view(), b.view(), geometry});
-  return recorded("convolution", at, y, a.tracked() || b.tracked(), [&] {
-    auto* n = new ConvolutionNode(y, at, part, geometry);
-    n->set_operand(0, a);
-    n->set_operand(1, b);
-    if (b.tracked()) n->a = Saved::operand(a);
-    if (a.tracked()) n->b = Saved::operand(b);
-    return n;
-  });
+  return record<ConvolutionNode>("convolution", at, y, {&a, &b}, part, geometry, a, b);
 }
 
 // A public op on its way to four axes: checks what all of them share, and says what is wrong in terms of the caller's shapes.

@@ -126,7 +126,7 @@ Spec parse(const std::string& text, const Tensors& xs, Where at) {
 
 Tensor einsum(const std::string& text, const Tensors& xs, Where at) {
   const Spec spec = parse(text, xs, at);
-  const CallerScope line(at);
+  const CallerScope line(at, "einsum");
   const auto needed_after = [&](size_t i) {
     std::string letters = spec.output;
     for (size_t k = i + 1; k < xs.size(); ++k) letters += spec.inputs[k];

@@ -82,6 +82,12 @@ struct Call {
       if (!operands[i]->is_number() && operands[i]->tensor().tracked()) return true;
     return false;
   }
+  Untracked why_untracked() const {
+    Untracked why = Untracked::constant;
+    for (int i = 0; i < count; ++i)
+      if (!operands[i]->is_number()) why = std::max(why, scoregrad::why_untracked(operands[i]->tensor()));
+    return why;
+  }
 };
 
 // One or two tensors of the result's shape: what most calls are.
@@ -224,7 +230,10 @@ Node* make_node(Op op, const Call& call, const Tensor& result) {
 Tensor finish(Op op, const Call& call) {
   Tensor y = run(op, call);
   const bool tracked = row(op).form != Form::compare && is_floating(y.dtype()) && call.tracked();
-  if (tracked && mode.recording) y.body().producer = Ref<Node>(make_node(op, call, y));
+  if (tracked && mode.recording)
+    y.body().producer = Ref<Node>(make_node(op, call, y));
+  else
+    y.body().why = call.why_untracked();
   if (mode.observer) announce(call.name, call.at, y);
   return y;
 }
@@ -243,6 +252,24 @@ Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op
 #define SG_SELECT(name, ...) \
   Tensor name(Operand mask, Operand a, Operand b) { return elementwise(Op::name##_, mask, a, b); }
 #include "autograd/backend/elementwise.def"
+
+namespace {
+
+Tensor& rebind(Op op, const char* written, Tensor& a, const Operand& b) {
+  if (a.is_leaf())
+    throw Error(b.at,
+                fmt::format("{}: the left side is a leaf that requires a gradient and would lose its name to another tensor; write into it "
+                            "with add_ or mul_ under NoGrad, or name the result anew",
+                            written));
+  return a = elementwise(op, Operand(a, b.at.file, b.at.line), b);
+}
+
+}  // namespace
+
+Tensor& operator+=(Tensor& a, Operand b) { return rebind(Op::add_, "+=", a, b); }
+Tensor& operator-=(Tensor& a, Operand b) { return rebind(Op::sub_, "-=", a, b); }
+Tensor& operator*=(Tensor& a, Operand b) { return rebind(Op::mul_, "*=", a, b); }
+Tensor& operator/=(Tensor& a, Operand b) { return rebind(Op::div_, "/=", a, b); }
 
 Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_list<const Tensor*> operands, const Shape& shape) {
   std::vector<Access> inputs;

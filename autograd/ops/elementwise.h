@@ -15,6 +15,13 @@ Tensor elementwise(Op op, Operand mask, Operand a, Operand b);
 #define SG_SELECT(name, ...) Tensor name(Operand mask, Operand a, Operand b);
 #include "autograd/backend/elementwise.def"
 
+/// a = a + b: the name `a` gets a new tensor, with history if one of the two has; other handles of the old one keep it. Throws Error if a
+/// is a leaf, which would be left behind: add_ under NoGrad writes into it. Likewise the others.
+Tensor& operator+=(Tensor& a, Operand b);
+Tensor& operator-=(Tensor& a, Operand b);
+Tensor& operator*=(Tensor& a, Operand b);
+Tensor& operator/=(Tensor& a, Operand b);
+
 inline Tensor operator-(Operand x) { return neg(x); }
 inline Tensor operator+(Operand a, Operand b) { return add(a, b); }
 inline Tensor operator-(Operand a, Operand b) { return sub(a, b); }

@@ -29,7 +29,7 @@ struct ReadNode final : RuleNode {
   int axis;
   Saved index;
   ReadNode(const Tensor& y, Where line, Unit u, int along, const Tensor& where)
-      : RuleNode(u == Unit::slices ? Primitive::index_select : Primitive::gather, y, line),
+      : RuleNode(y, line, u == Unit::slices ? Primitive::index_select : Primitive::gather),
         unit(u),
         axis(along),
         index(Saved::operand(where)) {}
@@ -48,7 +48,7 @@ struct WriteNode final : RuleNode {
   Saved index;
   Shape source;
   WriteNode(const Tensor& y, Where line, Unit u, int along, const Tensor& where, const Shape& src)
-      : RuleNode(u == Unit::slices ? Primitive::index_add : Primitive::scatter_add, y, line),
+      : RuleNode(y, line, u == Unit::slices ? Primitive::index_add : Primitive::scatter_add),
         unit(u),
         axis(along),
         index(Saved::operand(where)),
@@ -70,12 +70,7 @@ Tensor added(Unit u, Where at, Tensor y, const Tensor& base, int axis, const Ten
     y.backend().call(at, calls::IndexAdd{y.view(), index.view(), src.view(), axis});
   else
     y.backend().call(at, calls::ScatterAdd{y.view(), index.view(), src.view(), axis});
-  return recorded(writing(u), at, y, is_floating(y.dtype()) && (base.tracked() || src.tracked()), [&] {
-    auto* n = new WriteNode(y, at, u, axis, index, src.shape());
-    n->set_operand(0, base);
-    n->set_operand(1, src);
-    return n;
-  });
+  return record<WriteNode>(writing(u), at, std::move(y), {&base, &src}, u, axis, index, src.shape());
 }
 
 // Checks index against x; returns the shape that is read or written.
@@ -108,11 +103,7 @@ Tensor do_read(Unit u, const Operand& x, int64_t axis, const Tensor& index) {
     y.backend().call(x.at, calls::IndexSelect{y.view(), t.view(), index.view(), along});
   else
     y.backend().call(x.at, calls::Gather{y.view(), t.view(), index.view(), along});
-  return recorded(op, x.at, y, is_floating(y.dtype()) && t.tracked(), [&] {
-    auto* n = new ReadNode(y, x.at, u, along, index);
-    n->set_operand(0, t);
-    return n;
-  });
+  return record<ReadNode>(op, x.at, std::move(y), {&t}, u, along, index);
 }
 
 Tensor do_write(Unit u, const Operand& x, int64_t axis, const Tensor& index, const Operand& src) {
@@ -121,8 +112,8 @@ Tensor do_write(Unit u, const Operand& x, int64_t axis, const Tensor& index, con
   const int along = normal_axis(x.at, op, axis, t.rank());
   const Shape wanted = checked(op, u, x.at, t, along, index);
   if (s.shape() != wanted || s.dtype() != t.dtype() || s.device() != t.device())
-    throw Error(x.at, fmt::format("{}: src is {} {}, wanted is {} {}", op, name_of(s.dtype()), to_string(s.shape()), name_of(t.dtype()),
-                                  to_string(wanted)));
+    throw Error(x.at, fmt::format("{}: src: {} {} wanted, {} {} came", op, name_of(t.dtype()), to_string(wanted), name_of(s.dtype()),
+                                  to_string(s.shape())));
   Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
   y.backend().call(x.at, calls::Copy{y.view(), t.view()});
   return added(u, x.at, std::move(y), t, along, index, s);
@@ -139,7 +130,7 @@ Tensor embedding(Operand weight, const Tensor& index) {
   const Tensor& w = tensor_of(weight, "embedding");
   if (w.rank() != 2) throw Error(weight.at, fmt::format("embedding: the table must be [n, d], not {}", to_string(w.shape())));
   check_rank(defined(index, "embedding", weight.at).rank() + 1, "embedding", weight.at);
-  const CallerScope line(weight.at);
+  const CallerScope line(weight.at, "embedding");
   Shape shape = index.shape();
   shape.push_back(w.shape()[1]);
   return reshape(index_select(weight, 0, reshape(index, {index.numel()})), shape);
@@ -160,11 +151,7 @@ Sorted sort(Operand x, int64_t axis, bool descending) {
   Tensor values = allocate(x.at, t.shape(), t.dtype(), t.device());
   const Tensor order = allocate(x.at, t.shape(), DType::int64, t.device());
   values.backend().call(x.at, calls::Sort{values.view(), order.view(), t.view(), along, descending});
-  values = recorded("sort", x.at, values, is_floating(t.dtype()) && t.tracked(), [&] {  // the sorted values are a gather
-    auto* n = new ReadNode(values, x.at, Unit::elements, along, order);
-    n->set_operand(0, t);
-    return n;
-  });
+  values = record<ReadNode>("sort", x.at, std::move(values), {&t}, Unit::elements, along, order);  // the sorted values are a gather
   return {values, order};
 }
 

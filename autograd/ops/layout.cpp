@@ -18,7 +18,7 @@ struct ConcatNode final : RuleNode {
   int axis;
   std::vector<int64_t> extents;
   ConcatNode(const Tensor& y, Where line, int along, std::vector<int64_t> pieces)
-      : RuleNode(Primitive::concat, y, line), axis(along), extents(std::move(pieces)) {}
+      : RuleNode(y, line, Primitive::concat), axis(along), extents(std::move(pieces)) {}
   std::string attributes() const override { return fmt::format("axis={}", axis); }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
     int64_t start = 0;
@@ -56,7 +56,6 @@ Tensor concat(const Tensors& xs, int64_t axis, Where at) {
   const int along = normal_axis(at, "concat", axis, defined(xs[0], "concat", at).rank());
   Shape shape = xs[0].shape();
   std::vector<int64_t> extents;
-  bool tracked = false;
   shape[along] = 0;
   for (const Tensor& x : xs) {
     bool fits = defined(x, "concat", at).rank() == shape.rank;
@@ -68,25 +67,20 @@ Tensor concat(const Tensors& xs, int64_t axis, Where at) {
                                   name_of(x.dtype()), name_of(x.device())));
     extents.push_back(x.shape()[along]);
     if (__builtin_add_overflow(shape[along], extents.back(), &shape[along])) shape[along] = INT64_MAX;  // refused below
-    tracked = tracked || x.tracked();
   }
   check_shape(at, "concat", shape);
   Tensor y = allocate(at, shape, xs[0].dtype(), xs[0].device());
   int64_t start = 0;
   for (size_t i = 0; i < xs.size(); start += extents[i], ++i)
     y.backend().call(at, calls::Copy{window(y, along, start, extents[i]).view(), xs[i].view()});
-  return recorded("concat", at, y, tracked, [&] {
-    auto* n = new ConcatNode(y, at, along, std::move(extents));
-    n->set_operands(xs);
-    return n;
-  });
+  return record<ConcatNode>("concat", at, std::move(y), xs, along, std::move(extents));
 }
 
 Tensor stack(const Tensors& xs, int64_t axis, Where at) {
   if (xs.empty()) throw Error(at, "stack: no tensors were given");
   const int along = normal_axis(at, "stack", axis, defined(xs[0], "stack", at).rank() + 1);
   check_rank(xs[0].rank() + 1, "stack", at);
-  const CallerScope line(at);
+  const CallerScope line(at, "stack");
   Tensors pieces;
   for (const Tensor& x : xs) {
     if (defined(x, "stack", at).shape() != xs[0].shape())
@@ -116,7 +110,7 @@ Tensor pad(Operand x, const std::vector<Padding>& padding, double value) {
   Tensor y = tensor_of(x, "pad");
   if (static_cast<int>(padding.size()) != y.rank())
     throw Error(x.at, fmt::format("pad: {} paddings for a tensor of shape {}; give one an axis", padding.size(), to_string(y.shape())));
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "pad");
   Operand(value, x.at.file, x.at.line).number(y.dtype(), "pad");  // a fraction does not go into int64
   for (int axis = 0; axis < y.rank(); ++axis) {
     const Padding p = padding[static_cast<size_t>(axis)];
@@ -136,19 +130,19 @@ Tensor roll(Operand x, int64_t shift, int64_t axis) {
   const int64_t n = t.shape()[along];
   const int64_t cut = n == 0 ? 0 : (n - shift % n) % n;
   if (cut == 0) return t;
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "roll");
   return concat({slice_axis(x, along, cut, n), slice_axis(x, along, 0, cut)}, along, x.at);
 }
 
 Tensor tril(Operand x, int64_t diagonal) {
   const Tensor& t = tensor_of(x, "tril");
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "tril");
   return where(offset(t, "tril", x.at) <= diagonal, t, 0);
 }
 
 Tensor triu(Operand x, int64_t diagonal) {
   const Tensor& t = tensor_of(x, "triu");
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "triu");
   return where(offset(t, "triu", x.at) < diagonal, 0, t);
 }
 

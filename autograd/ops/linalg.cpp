@@ -22,7 +22,7 @@ Tensor symmetric(const Tensor& x) { return (x + transpose(x)) * 0.5; }
 
 struct CholeskyNode final : RuleNode {
   Saved l;
-  CholeskyNode(const Tensor& y, Where line) : RuleNode(Primitive::cholesky, y, line), l(Saved::result(y)) {}
+  CholeskyNode(const Tensor& y, Where line) : RuleNode(y, line, Primitive::cholesky), l(Saved::result(y)) {}
   int saved_count() const override { return 1; }
   // dL = L half_lower(L^-1 dA L^-T), and its adjoint. Both see the symmetric part of A only.
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
@@ -45,7 +45,7 @@ struct SolveNode final : RuleNode {
   Triangle triangle;
   Saved a, x;
   SolveNode(const Tensor& y, Where line, bool is_whole, Triangle part, bool flipped, const Tensor& matrix)
-      : RuleNode(is_whole ? Primitive::solve : Primitive::triangular_solve, y, line),
+      : RuleNode(y, line, is_whole ? Primitive::solve : Primitive::triangular_solve),
         whole(is_whole),
         transposed(flipped),
         triangle(part),
@@ -79,7 +79,7 @@ struct SolveNode final : RuleNode {
 
 struct SlogDetNode final : RuleNode {
   Saved a;
-  SlogDetNode(const Tensor& y, Where line, const Tensor& matrix) : RuleNode(Primitive::slogdet, y, line), a(Saved::operand(matrix)) {}
+  SlogDetNode(const Tensor& y, Where line, const Tensor& matrix) : RuleNode(y, line, Primitive::slogdet), a(Saved::operand(matrix)) {}
   int saved_count() const override { return 1; }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
     out[0] = transpose(inverse(a.get(*this))) * unsqueeze(unsqueeze(g, -1), -1);
@@ -92,7 +92,7 @@ struct SlogDetNode final : RuleNode {
 struct EighValuesNode final : RuleNode {
   Saved v;
   EighValuesNode(const Tensor& y, Where line, const Tensor& vectors)
-      : RuleNode(Primitive::eigh_values, y, line), v(Saved::operand(vectors)) {}
+      : RuleNode(y, line, Primitive::eigh_values), v(Saved::operand(vectors)) {}
   int saved_count() const override { return 1; }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char>) const override {
     const Tensor q = v.get(*this);
@@ -108,7 +108,7 @@ struct EighValuesNode final : RuleNode {
 struct EighVectorsNode final : RuleNode {
   Saved a, v;
   EighVectorsNode(const Tensor& y, Where line, const Tensor& matrix)
-      : RuleNode(Primitive::eigh_vectors, y, line), a(Saved::operand(matrix)), v(Saved::result(y)) {}
+      : RuleNode(y, line, Primitive::eigh_vectors), a(Saved::operand(matrix)), v(Saved::result(y)) {}
   int saved_count() const override { return 2; }
   static Tensor inverse_gaps(const Tensor& matrix, const Tensor& q) {
     const Tensor w = sum(q * matmul(matrix, q), {-2}), gaps = unsqueeze(w, -2) - unsqueeze(w, -1);
@@ -157,12 +157,7 @@ Tensor solved(const Operand& a, const Operand& b, bool whole, Triangle triangle,
     y.backend().call(a.at, calls::Solve{y.view(), left.view(), right.view()});
   else
     y.backend().call(a.at, calls::TriangularSolve{y.view(), left.view(), right.view(), triangle, transposed});
-  return recorded(op, a.at, y, m.tracked() || r.tracked(), [&] {
-    auto* n = new SolveNode(y, a.at, whole, triangle, transposed, m);
-    n->set_operand(0, m);
-    n->set_operand(1, r);
-    return n;
-  });
+  return record<SolveNode>(op, a.at, std::move(y), {&m, &r}, whole, triangle, transposed, m);
 }
 
 }  // namespace
@@ -171,11 +166,7 @@ Tensor cholesky(Operand a) {
   const Tensor& t = square_matrix(a, "cholesky");
   Tensor y = allocate(a.at, t.shape(), t.dtype(), t.device());
   y.backend().call(a.at, calls::Cholesky{y.view(), packed(t).view()});
-  return recorded("cholesky", a.at, y, t.tracked(), [&] {
-    auto* n = new CholeskyNode(y, a.at);
-    n->set_operand(0, t);
-    return n;
-  });
+  return record<CholeskyNode>("cholesky", a.at, std::move(y), {&t});
 }
 
 Tensor solve(Operand a, Operand b) { return solved(a, b, true, Triangle::lower, false); }
@@ -184,7 +175,7 @@ Tensor triangular_solve(Operand a, Operand b, Triangle triangle, bool transposed
 
 Tensor inverse(Operand a) {
   const Tensor& t = square_matrix(a, "inverse");
-  const CallerScope line(a.at);
+  const CallerScope line(a.at, "inverse");
   return solve(a, eye(t.shape().back(0), like(t), a.at));
 }
 
@@ -195,32 +186,19 @@ LogDeterminant slogdet(Operand a) {
   Tensor y = allocate(a.at, shape, t.dtype(), t.device());
   const Tensor sign = allocate(a.at, shape, t.dtype(), t.device());
   y.backend().call(a.at, calls::SlogDet{y.view(), sign.view(), packed(t).view()});
-  y = recorded("slogdet", a.at, y, t.tracked(), [&] {
-    auto* n = new SlogDetNode(y, a.at, t);
-    n->set_operand(0, t);
-    return n;
-  });
-  return {sign, y};
+  return {sign, record<SlogDetNode>("slogdet", a.at, std::move(y), {&t}, t)};
 }
 
 EigenDecomposition eigh(Operand a) {
   square_matrix(a, "eigh");
-  const CallerScope line(a.at);
+  const CallerScope line(a.at, "eigh");
   const Tensor t = symmetric(a.tensor());
   Shape shape = t.shape();
   shape.rank -= 1;
   Tensor w = allocate(a.at, shape, t.dtype(), t.device()), v = allocate(a.at, t.shape(), t.dtype(), t.device());
   w.backend().call(a.at, calls::Eigh{w.view(), v.view(), packed(t).view()});
-  v = recorded("eigh_vectors", a.at, v, t.tracked(), [&] {
-    auto* n = new EighVectorsNode(v, a.at, t);
-    n->set_operand(0, t);
-    return n;
-  });
-  w = recorded("eigh_values", a.at, w, t.tracked(), [&] {
-    auto* n = new EighValuesNode(w, a.at, v);
-    n->set_operand(0, t);
-    return n;
-  });
+  v = record<EighVectorsNode>("eigh_vectors", a.at, std::move(v), {&t}, t);
+  w = record<EighValuesNode>("eigh_values", a.at, std::move(w), {&t}, v);
   return {w, v};
 }
 

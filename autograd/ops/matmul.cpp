@@ -14,8 +14,12 @@ bool lies_transposed(const Tensor& x) {
 
 struct MatmulNode final : RuleNode {
   Saved a, b;
-  bool transposed[2] = {};  // how the operands lie: their gradients come to lie likewise, so that an update reads both in one order
-  using RuleNode::RuleNode;
+  bool transposed[2];  // how the operands lie: their gradients come to lie likewise, so that an update reads both in one order
+  MatmulNode(const Tensor& y, Where line, const Tensor& left, const Tensor& right)
+      : RuleNode(y, line, Primitive::matmul), transposed{lies_transposed(left), lies_transposed(right)} {
+    if (right.tracked()) a = Saved::operand(left);
+    if (left.tracked()) b = Saved::operand(right);
+  }
   int saved_count() const override { return (a ? 1 : 0) + (b ? 1 : 0); }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
     if (wanted[0]) out[0] = transposed[0] ? transpose(matmul(b.get(*this), transpose(g))) : matmul(g, transpose(b.get(*this)));
@@ -62,15 +66,7 @@ Tensor product(const Operand& oa, const Operand& ob) {
   shape.push_back(b.extent(-1));
   Tensor y = allocate(oa.at, shape, a.dtype(), a.device());
   y.backend().call(oa.at, calls::Matmul{y.view(), batched(a, batch), batched(b, batch)});
-  return recorded("matmul", oa.at, y, is_floating(y.dtype()) && (a.tracked() || b.tracked()), [&] {
-    auto* n = new MatmulNode(Primitive::matmul, y, oa.at);
-    n->transposed[0] = lies_transposed(a), n->transposed[1] = lies_transposed(b);
-    n->set_operand(0, a);
-    n->set_operand(1, b);
-    if (b.tracked()) n->a = Saved::operand(a);
-    if (a.tracked()) n->b = Saved::operand(b);
-    return n;
-  });
+  return record<MatmulNode>("matmul", oa.at, std::move(y), {&a, &b}, a, b);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct NormaliseNode final : RuleNode {
   Saved x, w;
   Moments moments;  // no history: a second derivative recomputes them
   NormaliseNode(const Tensor& y, Where line, double e, const Tensor& operand, const Tensor& weight, Moments m)
-      : RuleNode(Primitive::normalise, y, line), eps(e), x(Saved::operand(operand)), w(Saved::operand(weight)), moments(std::move(m)) {}
+      : RuleNode(y, line, Primitive::normalise), eps(e), x(Saved::operand(operand)), w(Saved::operand(weight)), moments(std::move(m)) {}
   std::string attributes() const override { return fmt::format("eps={}", eps); }
   int saved_count() const override { return 4; }
 
@@ -84,13 +84,7 @@ Tensor normalised(Where at, const Tensor& x, const Tensor& weight, const Tensor&
         at, x.shape(), [](Expr a, Expr mean, Expr r, Expr scale, Expr shift) { return (a - mean) * r * scale + shift; }, x, m.mean, m.rate,
         weight, bias);
   }
-  return recorded("normalise", at, y, x.tracked() || weight.tracked() || bias.tracked(), [&] {
-    auto* n = new NormaliseNode(y, at, eps, x, weight, m);
-    n->set_operand(0, x);
-    n->set_operand(1, weight);
-    n->set_operand(2, bias);
-    return n;
-  });
+  return record<NormaliseNode>("normalise", at, y, {&x, &weight, &bias}, eps, x, weight, m);
 }
 
 // What is refused by all of them.
@@ -114,7 +108,7 @@ Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
   if (!fits)
     throw Error(x.at, fmt::format("layer_norm: weight {} and bias {} must have the last extents of x {}", to_string(w.shape()),
                                   to_string(b.shape()), to_string(t.shape())));
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "layer_norm");
   int64_t leading = 1;
   for (int i = 0; i < t.rank() - w.rank(); ++i) leading *= t.shape()[i];
   const Shape column{1, w.numel(), 1};
@@ -128,7 +122,7 @@ Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, doubl
     throw Error(x.at, fmt::format("group_norm: x {} in {} groups with weight {} and bias {}; wanted are x [n, c, ..], weight and bias [c], "
                                   "and a number of groups that divides c",
                                   to_string(t.shape()), groups, to_string(w.shape()), to_string(b.shape())));
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "group_norm");
   int64_t positions = 1;
   for (int i = 2; i < t.rank(); ++i) positions *= t.shape()[i];
   const Shape column{groups, channels / groups, 1};

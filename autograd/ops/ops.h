@@ -30,6 +30,8 @@ Tensor cumsum(Operand x, int64_t axis);
 Tensor mean(Operand x, const Axes& axes = {}, bool keep = false);
 /// y = sum (x - mean x)^2 / (n - correction).
 Tensor var(Operand x, const Axes& axes = {}, int64_t correction = 1, bool keep = false);
+/// y = sqrt(var x), the standard deviation; std names a namespace.
+Tensor stddev(Operand x, const Axes& axes = {}, int64_t correction = 1, bool keep = false);
 /// y = sqrt(sum x^2), with gradient 0 at 0.
 Tensor norm(Operand x, const Axes& axes = {}, bool keep = false);
 /// y = log sum exp x, without overflow.
@@ -187,8 +189,8 @@ enum class Interpolation : uint8_t { nearest, linear };
 Tensor upsample(Operand x, const PerAxis& scale, Interpolation between = Interpolation::nearest);
 
 // ---- compositions: composite.cpp; norms: norm.cpp ----------------------------------------------------------------------------------
-/// x where lo <= x <= hi, else the bound; gradient 1 inside and on the bounds.
-Tensor clamp(Operand x, double lo, double hi);
+/// min(max(x, lo), hi), the bounds numbers or tensors; gradient 1 inside and on the bounds, beyond them it is the bound's.
+Tensor clamp(Operand x, Operand lo, Operand hi);
 /// x for x > 0, else slope x.
 Tensor leaky_relu(Operand x, double slope = 0.01);
 /// x for x > 0, else alpha (e^x - 1).

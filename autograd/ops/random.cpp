@@ -31,13 +31,15 @@ Tensor rademacher(const Shape& shape, const Key& key, Options o, uint64_t offset
   return 2 * floor(2 * draw("rademacher", Random::uniform, shape, key, o, offset, at)) - 1;
 }
 
-Tensor integers(int64_t low, int64_t high, const Shape& shape, const Key& key, Device device, Where at) {
+Tensor integers(int64_t low, int64_t high, const Shape& shape, const Key& key, Options o, uint64_t offset, Where at) {
   int64_t count;
   if (high <= low) throw Error(at, fmt::format("integers: the range [{}, {}) is empty", low, high));
   if (__builtin_sub_overflow(high, low, &count) || count > int64_t{1} << 53)
     throw Error(at, fmt::format("integers: the range [{}, {}) holds more than 2^53 numbers", low, high));
-  const Tensor u = draw("integers", Random::uniform, shape, key, {DType::float64, device}, 0, at);
-  return to(floor(u * static_cast<double>(count)), DType::int64) + low;
+  if (o.dtype == DType::boolean) throw Error(at, "integers: not defined for bool");
+  const CallerScope line(at, "integers");
+  const Tensor u = draw("integers", Random::uniform, shape, key, {DType::float64, o.device}, offset, at);
+  return to(to(floor(u * static_cast<double>(count)), DType::int64) + low, o.dtype);
 }
 
 // 53 random bits an element: ties, which the stable sort would not shuffle, have probability n^2 / 2^54.

@@ -25,8 +25,8 @@ Tensor reduced(Reduction kind, Where at, const Tensor& x, const Axes& axes, bool
 struct ReduceNode : RuleNode {
   Axes axes;
   Saved x;
-  ReduceNode(Primitive p, const Tensor& y, Where line, const Axes& over, const Tensor& operand)
-      : RuleNode(p, y, line), axes(over), x(Saved::operand(operand)) {}
+  ReduceNode(const Tensor& y, Where line, Primitive p, const Axes& over, const Tensor& operand)
+      : RuleNode(y, line, p), axes(over), x(Saved::operand(operand)) {}
   std::string attributes() const override { return "axes=" + to_string(axes); }
   int saved_count() const override { return 1; }
   // A value of the result's shape against the operand.
@@ -68,8 +68,8 @@ struct ProdNode final : ReduceNode {
 
 struct ExtremeNode final : ReduceNode {
   Saved y;
-  ExtremeNode(Primitive p, const Tensor& result, Where line, const Axes& over, const Tensor& operand)
-      : ReduceNode(p, result, line, over, operand), y(Saved::result(result)) {}
+  ExtremeNode(const Tensor& result, Where line, Primitive p, const Axes& over, const Tensor& operand)
+      : ReduceNode(result, line, p, over, operand), y(Saved::result(result)) {}
   int saved_count() const override { return 2; }
   // Equal ones share; locally constant, so it needs no history.
   Tensor slope() const override {
@@ -88,11 +88,7 @@ Tensor extreme(Reduction kind, Primitive p, const Operand& x, const Axes& axes, 
     if (t.shape()[static_cast<int>(axis)] == 0)
       throw Error(x.at, fmt::format("{}: axis {} of shape {} has no elements", op, axis, to_string(t.shape())));
   Tensor y = reduced(kind, x.at, t, over, keep, t.dtype());
-  return recorded(op, x.at, y, is_floating(y.dtype()) && t.tracked(), [&] {
-    auto* n = new ExtremeNode(p, y, x.at, over, t);
-    n->set_operand(0, t);
-    return n;
-  });
+  return record<ExtremeNode>(op, x.at, std::move(y), {&t}, p, over, t);
 }
 
 Tensor place(Reduction kind, const char* op, const Operand& x, int64_t axis, bool keep) {
@@ -119,11 +115,7 @@ Tensor prod(Operand x, const Axes& axes, bool keep) {
   if (t.dtype() == DType::boolean) throw Error(x.at, "prod: not defined for bool; use all()");
   const Axes over = normal_axes(x.at, "prod", axes, t.rank());
   Tensor y = reduced(Reduction::prod, x.at, t, over, keep, t.dtype());
-  return recorded("prod", x.at, y, is_floating(y.dtype()) && t.tracked(), [&] {
-    auto* n = new ProdNode(Primitive::prod, y, x.at, over, t);
-    n->set_operand(0, t);
-    return n;
-  });
+  return record<ProdNode>("prod", x.at, std::move(y), {&t}, Primitive::prod, over, t);
 }
 
 Tensor max(Operand x, const Axes& axes, bool keep) { return extreme(Reduction::max, Primitive::max, x, axes, keep); }

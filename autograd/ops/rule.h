@@ -14,7 +14,7 @@ const char* name_of(Primitive p);
 
 /// A node whose op is a line of primitives.def.
 struct RuleNode : Node {
-  RuleNode(Primitive p, const Tensor& y, Where line) : Node(y, line), primitive(p) {}
+  RuleNode(const Tensor& y, Where line, Primitive p) : Node(y, line), primitive(p) {}
   const char* op() const override { return name_of(primitive); }
   Primitive primitive;
 };
@@ -24,7 +24,7 @@ struct RuleNode : Node {
 template <class L>
 struct LinearNode final : RuleNode {
   L linear;
-  LinearNode(const L& l, const Tensor& y, Where line) : RuleNode(L::primitive, y, line), linear(l) {}
+  LinearNode(const Tensor& y, Where line, const L& l) : RuleNode(y, line, L::primitive), linear(l) {}
   std::string attributes() const override {
     if constexpr (requires { linear.attributes(); })
       return linear.attributes();
@@ -40,11 +40,7 @@ struct LinearNode final : RuleNode {
 /// Finishes a linear op that computed y from x.
 template <class L>
 Tensor record_linear(const L& linear, const Operand& x, const Tensor& y) {
-  return recorded(name_of(L::primitive), x.at, y, is_floating(y.dtype()) && x.tensor().tracked(), [&] {
-    auto* n = new LinearNode<L>(linear, y, x.at);
-    n->set_operand(0, x.tensor());
-    return n;
-  });
+  return record<LinearNode<L>>(name_of(L::primitive), x.at, y, {&x.tensor()}, linear);
 }
 
 /// The tensor of an operand that may not be a number; throws Error if it is undefined.

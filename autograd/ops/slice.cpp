@@ -101,7 +101,8 @@ Tensor slice_axis(Operand x, int64_t axis, int64_t start, int64_t stop) {
   const Shape& s = tensor_of(x, "slice_axis").shape();
   const int i = normal_axis(x.at, "slice_axis", axis, s.rank);
   if (start < 0 || stop < start || stop > s[i])
-    throw Error(x.at, fmt::format("slice_axis: elements {} to {} of axis {} of {}", start, stop, i, to_string(s)));
+    throw Error(x.at,
+                fmt::format("slice_axis: elements {} to {} wanted of axis {} of {}, which has {}", start, stop, i, to_string(s), s[i]));
   std::vector<Slice> slices(static_cast<size_t>(i) + 1);
   slices.back() = {start, stop};
   return slice(x, slices);
@@ -111,10 +112,13 @@ Tensor select(Operand x, int64_t axis, int64_t index) {
   const Shape& s = tensor_of(x, "select").shape();
   const int i = normal_axis(x.at, "select", axis, s.rank);
   const int64_t at = index < 0 ? index + s[i] : index;
-  if (at < 0 || at >= s[i]) throw Error(x.at, fmt::format("select: index {} of axis {} of {}", index, i, to_string(s)));
+  if (at < 0 || at >= s[i])
+    throw Error(x.at, fmt::format("select: index {} wanted of axis {} of {}, which has {}", index, i, to_string(s), s[i]));
   const Tensor thin = slice_axis(x, i, at, at + 1);
   return squeeze(Operand(thin, x.at), {i});
 }
+
+Tensor Tensor::operator[](Index place) const { return select(Operand(*this, place.at.file, place.at.line), 0, place.i); }
 
 Tensor flip(Operand x, const Axes& axes) {
   const int rank = tensor_of(x, "flip").rank();

@@ -7,7 +7,7 @@ namespace {
 
 struct TagNode final : RuleNode {
   std::string name;
-  TagNode(const Tensor& y, Where line, std::string label) : RuleNode(Primitive::tag, y, line), name(std::move(label)) {}
+  TagNode(const Tensor& y, Where line, std::string label) : RuleNode(y, line, Primitive::tag), name(std::move(label)) {}
   std::string attributes() const override { return "\"" + name + "\""; }
   const std::string* label() const override { return &name; }
 
@@ -28,12 +28,8 @@ struct TagNode final : RuleNode {
 Tensor Tensor::tag(const std::string& label, Where at) const {
   if (label.empty() || label.find('/') != std::string::npos)
     throw Error(at, "tag: a label must not be empty or contain '/': '" + label + "'");
-  Tensor y = alias(*this);
-  return recorded("tag", at, y, tracked(), [&] {
-    auto* n = new TagNode(y, at, label);
-    n->set_operand(0, *this);
-    return n;
-  });
+  scoregrad::defined(*this, "tag", at);
+  return record<TagNode>("tag", at, alias(*this), {this}, label);
 }
 
 }  // namespace scoregrad

@@ -112,7 +112,7 @@ Tensor upsample(Operand x, const PerAxis& scale, Interpolation between) {
     throw Error(
         x.at, fmt::format("upsample: x {} of {}; wanted is [n, c, l] or [n, c, h, w], floating", to_string(t.shape()), name_of(t.dtype())));
   const Dims times = spread("upsample", x.at, "scale", scale, axes, 1);
-  const CallerScope line(x.at);
+  const CallerScope line(x.at, "upsample");
   if (between == Interpolation::nearest) {
     Shape one{t.shape()[0], t.shape()[1]}, many = one, out = one;
     for (int i = 0; i < axes; ++i) {

@@ -33,7 +33,7 @@ Tensor from_doubles(Where at, const char* op, const double* values, const Shape&
 Tensor from_vector(Where at, const std::vector<double>& values, const Shape& shape, Options o) {
   check_shape(at, "from", shape);
   if (numel(shape) != static_cast<int64_t>(values.size()))
-    throw Error(at, fmt::format("from: {} values for shape {}", values.size(), to_string(shape)));
+    throw Error(at, fmt::format("from: {} values for shape {}, which wants {}", values.size(), to_string(shape), numel(shape)));
   return from_doubles(at, "from", values.data(), shape, o);
 }
 
@@ -44,6 +44,11 @@ Tensor sequence(Where at, const char* op, int64_t count, Options o, F&& f) {
   const Tensor host = allocate(at, {count}, DType::float64, cpu);
   for (int64_t i = 0; i < count; ++i) host.data<double>()[i] = f(static_cast<double>(i));
   return from_doubles(at, op, host.data<double>(), {count}, o);
+}
+
+Tensor filled_like(const char* op, const Tensor& x, double value, Where at) {
+  if (!x.defined()) throw Error(at, fmt::format("{}: the tensor is undefined: it was default-constructed and never assigned", op));
+  return full(x.shape(), value, like(x), at);
 }
 
 }  // namespace
@@ -62,8 +67,8 @@ Tensor full(const Shape& shape, double value, Options o, Where at) {
 
 Tensor zeros(const Shape& shape, Options o, Where at) { return full(shape, 0, o, at); }
 Tensor ones(const Shape& shape, Options o, Where at) { return full(shape, 1, o, at); }
-Tensor zeros_like(const Tensor& x, Where at) { return full(x.shape(), 0, like(x), at); }
-Tensor ones_like(const Tensor& x, Where at) { return full(x.shape(), 1, like(x), at); }
+Tensor zeros_like(const Tensor& x, Where at) { return filled_like("zeros_like", x, 0, at); }
+Tensor ones_like(const Tensor& x, Where at) { return filled_like("ones_like", x, 1, at); }
 Tensor scalar(double value, Options o, Where at) { return full({}, value, o, at); }
 
 Tensor arange(double start, double stop, double step, Options o, Where at) {
@@ -86,10 +91,44 @@ Tensor eye(int64_t n, Options o, Where at) {
   return y;
 }
 
-Tensor from(const std::vector<double>& values, const Shape& shape, Options o, Where at) { return from_vector(at, values, shape, o); }
-Tensor from(const std::vector<double>& values, Options o, Where at) {
-  return from_vector(at, values, {static_cast<int64_t>(values.size())}, o);
+Nested::Nested(std::initializer_list<Nested> entries) : shape{static_cast<int64_t>(entries.size())} {
+  if (entries.size() == 0) return;
+  const Nested& first = *entries.begin();
+  ragged = first.shape.rank == max_rank;  // one axis more than there can be
+  for (int i = 0; i < first.shape.rank && !ragged; ++i) shape.push_back(first.shape[i]);
+  for (const Nested& row : entries) {
+    ragged = ragged || row.ragged || row.shape != first.shape;
+    values.insert(values.end(), row.values.begin(), row.values.end());
+  }
 }
+
+Tensor from(const Nested& values, Options o, Where at) {
+  if (values.ragged)
+    throw Error(at, fmt::format("from: rows of different lengths in braces, or more than {} of these in each other", max_rank));
+  return from_vector(at, values.values, values.shape, o);
+}
+Tensor from(const Nested& values, const Shape& shape, Options o, Where at) { return from_vector(at, values.values, shape, o); }
+
+template <class N>
+Tensor from(const std::vector<N>& values, const Shape& shape, Options o, Where at) {
+  if constexpr (std::is_same_v<N, double>)
+    return from_vector(at, values, shape, o);
+  else
+    return from_vector(at, std::vector<double>(values.begin(), values.end()), shape, o);
+}
+template <class N>
+Tensor from(const std::vector<N>& values, Options o, Where at) {
+  return from(values, {static_cast<int64_t>(values.size())}, o, at);
+}
+#define SG_FROM(N)                                                           \
+  template Tensor from(const std::vector<N>&, const Shape&, Options, Where); \
+  template Tensor from(const std::vector<N>&, Options, Where);
+SG_FROM(double)
+SG_FROM(float)
+SG_FROM(int)
+SG_FROM(int64_t)
+SG_FROM(bool)
+#undef SG_FROM
 
 Tensor indices(const std::vector<int64_t>& values, const Shape& shape, Device device, Where at) {
   check_shape(at, "indices", shape);

@@ -178,5 +178,6 @@ std::string to_string(const Tensor& x, const PrintOptions& options) {
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x) { return out << to_string(x); }
+std::ostream& operator<<(std::ostream& out, const Dims& shape) { return out << to_string(shape); }
 
 }  // namespace scoregrad

@@ -18,5 +18,7 @@ struct PrintOptions {
 /// "[[1, 2], [3, 4]]  float32 [2, 2] cpu, from mul", one matrix row a line; an undefined tensor is "undefined".
 std::string to_string(const Tensor& x, const PrintOptions& options = {});
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
+/// "[2, 3]"
+std::ostream& operator<<(std::ostream& out, const Dims& shape);
 
 }  // namespace scoregrad

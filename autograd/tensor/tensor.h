@@ -1,6 +1,7 @@
 // What is a tensor? A cheap handle to a strided view of shared bytes. No arithmetic here: see autograd/ops/ops.h.
 #pragma once
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "autograd/tensor/storage.h"
@@ -12,17 +13,30 @@ void add_reference(const Node* node);
 bool drop_reference(const Node* node);
 void destroy(Node* node);
 
+/// Why an untracked tensor has no history: nothing tracked went into it, something did while nothing was recorded, or it comes from a
+/// gradient that was not to have one.
+enum class Untracked : uint8_t { constant, no_grad, gradient };
+
 /// What handles share.
 struct Body : Counted {
   Shape shape;
   Strides strides;
   int64_t offset = 0;  // in elements
   DType dtype = DType::float32;
+  Untracked why = Untracked::constant;  // for messages; nothing depends on it
   Ref<Storage> storage;
   Ref<Node> producer;  // null: untracked
   std::string name;
 };
 void destroy(Body* b);
+
+/// The place in x[i], with the line where it was written.
+struct Index {
+  template <class N, class = std::enable_if_t<std::is_integral_v<N>>>
+  Index(N n, const char* file = __builtin_FILE(), int line = __builtin_LINE()) : i(static_cast<int64_t>(n)), at{file, line} {}
+  int64_t i;
+  Where at;
+};
 
 class Tensor {
  public:
@@ -41,6 +55,8 @@ class Tensor {
   const Strides& strides() const { return body().strides; }
   bool is_contiguous() const { return scoregrad::is_contiguous(body().shape, body().strides); }
 
+  /// Entry i of the first axis, which disappears; negative i count from the end. A view, differentiable.
+  Tensor operator[](Index i) const;
   /// The value of a one-element tensor as a double; throws Error otherwise.
   double item(Where at = Where::here()) const;
   /// All elements in row-major order, copied to the host and converted.

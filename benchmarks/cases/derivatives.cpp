@@ -16,7 +16,7 @@ Problem trace(const std::vector<int64_t>& widths, int64_t batch) {
   Problem p{.given = parameters, .state = {}};
   p.given.push_back(x);
   p.step = [=](const sg::Tensors&) {
-    const auto s = sg::divergence([&](const sg::Tensor& y) { return net(y); }, x, true);
+    const auto s = sg::divergence([&](const sg::Tensor& y) { return net(y); }, x, {.create_graph = true});
     const sg::Tensor loss = sg::mean(s.divergence + 0.5 * sg::sum(sg::square(s.value), {1}));
     return sg::grad(loss, parameters, {.allow_unused = true});
   };

@@ -10,7 +10,7 @@ Derivatives derivatives(const Tensor& y, const Tensor& ybar, const Tensors& xs, 
   for (const Tensor& g : d.gradients) forward_over_reverse.push_back(pushforward(g, xs, tangents));
   d.hessian_products.push_back(forward_over_reverse);
 
-  d.pushforward = pushforward(y, xs, tangents, true);
+  d.pushforward = pushforward(y, xs, tangents, {.create_graph = true});
   if (d.pushforward.tracked()) {  // else f is linear
     d.hessian_products.push_back(grad(d.pushforward, xs, {.seed = ybar, .allow_unused = true}));
   }

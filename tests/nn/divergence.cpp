@@ -13,7 +13,7 @@ namespace {
 const Options f64{.dtype = float64};
 
 ValueAndDivergence by_sweeps(const nn::MLP& net, const Tensor& x) {
-  return divergence([&](const Tensor& y) { return net(y); }, x, true);
+  return divergence([&](const Tensor& y) { return net(y); }, x, {.create_graph = true});
 }
 
 struct Named {

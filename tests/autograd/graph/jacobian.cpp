@@ -94,11 +94,13 @@ TEST_CASE("parameters inside f get gradients through all of them") {
     CAPTURE(name);
     check_gradients(f, {w}, {.order = 1, .directions = 1});
   };
-  check("exact", [&](const Tensors& p) { return divergence(with(p), x, true).divergence; });
-  check("Hutchinson", [&](const Tensors& p) { return divergence(with(p), x, probes, true).divergence; });
-  check("jacobian", [&](const Tensors& p) { return jacobian(with(p), x, true); });
-  check("batch_jacobian", [&](const Tensors& p) { return batch_jacobian(with(p), x, true); });
-  check("hessian", [&](const Tensors& p) { return hessian([&](const Tensor& t) { return sum(with(p)(t)); }, select(x, 0, 0), true); });
+  check("exact", [&](const Tensors& p) { return divergence(with(p), x, {.create_graph = true}).divergence; });
+  check("Hutchinson", [&](const Tensors& p) { return divergence(with(p), x, probes, {.create_graph = true}).divergence; });
+  check("jacobian", [&](const Tensors& p) { return jacobian(with(p), x, {.create_graph = true}); });
+  check("batch_jacobian", [&](const Tensors& p) { return batch_jacobian(with(p), x, {.create_graph = true}); });
+  check("hessian", [&](const Tensors& p) {
+    return hessian([&](const Tensor& t) { return sum(with(p)(t)); }, select(x, 0, 0), {.create_graph = true});
+  });
   // x itself, where it is tracked
-  check_gradients([&](const Tensors& p) { return divergence(field, p[0], true).divergence; }, {x}, {.directions = 1});
+  check_gradients([&](const Tensors& p) { return divergence(field, p[0], {.create_graph = true}).divergence; }, {x}, {.directions = 1});
 }

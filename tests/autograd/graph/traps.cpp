@@ -119,7 +119,8 @@ TEST_CASE("tensors of no elements and of no axes have gradients of their own sha
 TEST_CASE("perturbations of nested derivatives are not confused") {
   // d/dx [x * d/dy (x + y)] = 1, where a single tag for both derivatives would give 2.
   const Tensor x = scalar(1, {float64}).requires_grad();
-  const Tensor inner = jvp([&](const Tensor& y) { return x + y; }, scalar(1, {float64}), scalar(1, {float64}), true).tangent;
+  const Tensor inner =
+      jvp([&](const Tensor& y) { return x + y; }, scalar(1, {float64}), scalar(1, {float64}), {.create_graph = true}).tangent;
   CHECK(pushforward(x * inner, {x}, {scalar(1, {float64})}).item() == 1);
 }
 

@@ -82,3 +82,32 @@ TEST_CASE("writes that do not fit are refused") {
   CHECK(contains(message_of([&] { fill_(broadcast_to(scalar(1), {3}), 2); }), "share their bytes"));
   check_close(x, {0, 0, 0, 0, 0, 0});
 }
+
+TEST_CASE("+= gives its name to a new tensor: other handles keep the old one, and gradients flow through both") {
+  Tensor a = from({1, 2}, {float64});
+  const Tensor before = a;
+  a += 1;
+  a *= from({2, 3}, {float64});
+  a -= from({1}, {float64});
+  a /= 2;
+  check_close(a, {1.5, 4});
+  check_close(before, {1, 2});
+  const Tensor w = scalar(0.5, {float64}).requires_grad();
+  Tensor h = w * 3;
+  for (int i = 0; i < 2; ++i) h *= w;
+  check_close({grad(h, w).item()}, {3 * 3 * 0.25});
+  Tensor step = zeros({}, {float64});
+  step += w;
+  CHECK(step.tracked());
+}
+
+TEST_CASE("+= on a leaf is refused, recording or not: its name would go to another tensor") {
+  Tensor w = scalar(0.5, {float64}).requires_grad();
+  CHECK(contains(message_of([&] { w -= 0.1; }), "-=: the left side is a leaf that requires a gradient"));
+  const NoGrad plain;
+  CHECK_THROWS_AS(w += 1, Error);
+  add_(w, 1);
+  CHECK(w.item() == 1.5);
+  Tensor number = zeros({2});
+  CHECK(contains(message_of([&] { number += zeros({3}); }), "add: shapes [2] and [3] do not broadcast"));
+}

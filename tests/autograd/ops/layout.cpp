@@ -100,3 +100,14 @@ TEST_CASE("shapes past the largest rank or integer are refused before anything i
   CHECK_THROWS_AS(unsqueeze(huge, 0) + unsqueeze(huge, 1), Error);
   CHECK_THROWS_AS(concat(Tensors(int64_t{1} << 21, huge), 0), Error);
 }
+
+TEST_CASE("x[i] is a view of one entry of the first axis, and differentiable") {
+  check_close(x[1], {4, 5, 6});
+  check_close(x[-1][0], {4});
+  const Tensor leaf = from({{1, 2}, {3, 4}}, {float64}).requires_grad();
+  check_close(grad(sum(square(leaf[1])), leaf), from({{0, 0}, {6, 8}}, {float64}));
+  const Tensor bytes = zeros({2, 2});
+  fill_(bytes[0], 7);
+  check_close(bytes, {7, 7, 0, 0});
+  CHECK(contains(message_of([] { x[2]; }), "select: index 2 wanted of axis 0 of [2, 3], which has 2"));
+}

@@ -190,3 +190,28 @@ TEST_CASE("normalisations have mean 0 and variance 1 before weight and bias") {
   check_close(group_norm(image, 3, w, b),
               group_norm(image, 3, ones({6}, {float64}), zeros({6}, {float64})) * reshape(w, {6, 1, 1}) + reshape(b, {6, 1, 1}));
 }
+
+TEST_CASE("clamp takes tensors: beyond a bound the gradient is the bound's, and the upper one wins") {
+  const Tensor x = from({-2, 0, 2, 5}, {float64}).requires_grad(), lo = from({-1, -1, 3, 0}, {float64}).requires_grad(),
+               hi = scalar(4, {float64}).requires_grad();
+  const Tensor y = clamp(x, lo, hi);
+  check_close(y, {-1, 0, 3, 4});
+  const Tensors g = grad(sum(y), {x, lo, hi});
+  check_close(g[0], {0, 1, 0, 0});
+  check_close(g[1], {1, 0, 1, 0});
+  check_close(g[2], {1});
+  check_close(clamp(x.detach(), 1, from({0, 3, 3, 3}, {float64})), {0, 1, 2, 3});
+  check_gradients([](const Tensors& v) { return clamp(v[0], v[1], v[2]); }, {draw({3, 4}, -3, 3), draw({4}, -2, -1), draw({3, 1}, 1, 2)});
+  CHECK(clamp(indices({1, 5, 9}), 2, indices({6})).to_vector<int64_t>() == std::vector<int64_t>{2, 5, 6});
+}
+
+TEST_CASE("stddev is the root of the variance, also where it is zero") {
+  const Tensor x = draw({3, 5});
+  check_close(stddev(x), sqrt(var(x)));
+  check_close(stddev(x, {1}, 0, true), sqrt(var(x, {1}, 0, true)));
+  CHECK(stddev(ones({4}, {float64})).item() == 0);
+  const Tensor same = ones({3}, {float64}).requires_grad();
+  check_close(grad(stddev(same), same), {0, 0, 0});
+  check_gradients([](const Tensors& v) { return stddev(v[0], {1}); }, {x});
+  CHECK(contains(message_of([] { stddev(indices({1, 2})); }), "stddev: not defined for int64"));
+}

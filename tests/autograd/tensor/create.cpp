@@ -81,3 +81,19 @@ TEST_CASE("a broadcast whose result overflows is refused") {
   const Tensor wide = broadcast_to(one, {int64_t{1} << 40, 1}), high = broadcast_to(one, {1, int64_t{1} << 40});
   CHECK(contains(message_of([&] { wide + high; }), "overflows"));
 }
+
+TEST_CASE("from takes nested braces and vectors of every kind of number") {
+  CHECK(from({{1, 2, 3}, {4, 5, 6}}).shape() == Shape{2, 3});
+  CHECK(from({{{1}, {2}}, {{3}, {4}}, {{5}, {6}}}).shape() == Shape{3, 2, 1});
+  CHECK(from({{1, 2.5}, {-3, 4}}, {float64}).to_vector<double>() == std::vector<double>{1, 2.5, -3, 4});
+  CHECK(from({{1, 2}, {3, 4}}, {4}).to_vector<double>() == std::vector<double>{1, 2, 3, 4});
+  CHECK(from({}).shape() == Shape{0});
+  CHECK(from({{}, {}}).shape() == Shape{2, 0});
+  CHECK(from(3).shape() == Shape{});
+  CHECK(from(std::vector<float>{0.5f, 1}, {float64}).to_vector<double>() == std::vector<double>{0.5, 1});
+  CHECK(from(std::vector<int>{-1, 7}, {2, 1}, {int64}).to_vector<int64_t>() == std::vector<int64_t>{-1, 7});
+  CHECK(from(std::vector<int64_t>{3}).dtype() == float32);
+  CHECK(from(std::vector<bool>{true, false, true}, {boolean}).to_vector<bool>() == std::vector<bool>{true, false, true});
+  CHECK(contains(message_of([] { from({{1, 2}, {3}}); }), "from: rows of different lengths"));
+  CHECK(contains(message_of([] { from({{1, 2}, {3, 4}}, {3}); }), "from: 4 values for shape [3], which wants 3"));
+}

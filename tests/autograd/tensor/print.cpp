@@ -100,3 +100,9 @@ TEST_CASE("a gradient by path prints one line a path and the total") {
   const GradByPath g = grad_by_path(sum(x.tag("net") * x), x);
   CHECK(fmt::format("{:.1f}", g) == "rest  [1.0, 2.0]\nnet   [1.0, 2.0]\ntotal [2.0, 4.0]");
 }
+
+TEST_CASE("tensors and shapes go into a stream") {
+  std::ostringstream out;
+  out << zeros({2, 3}).shape() << ' ' << from({1, 2}) << ' ' << Shape{};
+  CHECK(out.str() == "[2, 3] [1, 2]  float32 [2] cpu []");
+}
