@@ -1,5 +1,6 @@
 // Batched matrix products: operands are brought into a layout the libraries read, batches that share the right operand become rows, and
-// large products are cut into tiles, and long inner sums into pieces, by shape alone, so that every number of threads gives the same bits.
+// large products are cut into tiles by shape, and long inner sums into pieces by their length, so that every number of threads gives the
+// same bits.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,27 +19,27 @@ constexpr double piece_flops = 8e6;  // about 60 us of float32 on one core: what
 constexpr double flops_per_ns = 100;
 // A library packs both operands of each tile. Measured (1024^3, oneDNN): a tile of m rows and n columns costs about 26 / m + 26 / n more
 // than the product itself, so that 64 x 256 runs at 110 GFLOP/s where 256 x 512 runs at 149.
-constexpr int64_t good_tile = 256, least_inner = 1024, enough_tiles = 8, most_tiles = 64;
+constexpr int64_t good_tile = 256, least_inner = 1024, most_inner = 8, enough_tiles = 8, most_tiles = 64;
 
 int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 int64_t divide_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
-/// How one product [m, k] x [k, n] is cut.
+/// How one product [m, k] x [k, n] is cut. The inner sum is divided by its length alone, so that a row of the product is summed in the
+/// same pieces whatever rows are beside it.
 struct Tiling {
   int64_t m, n, k;               // extents of a tile
   int64_t rows, columns, inner;  // number of tiles along each
 
-  Tiling(int64_t M, int64_t N, int64_t K) : m(M), n(N), k(K), rows(1), columns(1), inner(1) {
+  Tiling(int64_t M, int64_t N, int64_t K) : m(M), n(N), rows(1), columns(1) {
+    k = round_up(divide_up(K, std::clamp(K / least_inner, int64_t{1}, most_inner)), 64);
+    inner = divide_up(K, k);
     const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
     if (flops < 2 * piece_flops) return;
     const int64_t pieces = static_cast<int64_t>(std::min<double>(most_tiles, flops / piece_flops));
     m = round_up(divide_up(M, std::clamp(M / good_tile, int64_t{1}, pieces)), 16);
     rows = divide_up(M, m);
-    const auto wanted = [&] { return divide_up(std::min(enough_tiles, pieces), rows * columns); };
-    n = round_up(divide_up(N, std::clamp(N / good_tile, int64_t{1}, wanted())), 16);
+    n = round_up(divide_up(N, std::clamp(N / good_tile, int64_t{1}, divide_up(std::min(enough_tiles, pieces), rows))), 16);
     columns = divide_up(N, n);
-    k = round_up(divide_up(K, std::clamp(K / least_inner, int64_t{1}, wanted())), 64);
-    inner = divide_up(K, k);
   }
 };
 
@@ -75,6 +76,19 @@ class Readable {
   Scratch<T> copy_;
 };
 
+/// c += the rows of `more`, one behind the other.
+template <class T>
+void add(const Matrix<T>& c, const T* more, int64_t m, int64_t n) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      T& sum = c.at(i, j);
+      if constexpr (std::is_same_v<T, int64_t>)
+        sum = static_cast<int64_t>(static_cast<uint64_t>(sum) + static_cast<uint64_t>(*more++));
+      else
+        sum += *more++;
+    }
+}
+
 template <class T>
 void multiply(const View& out, const View& a, const View& b) {
   const int r = out.shape.rank;
@@ -92,44 +106,50 @@ void multiply(const View& out, const View& a, const View& b) {
   const int outer = has_rows ? last : loop.rank;
 
   const Tiling t(m, n, k);
-  const int64_t batches = loop.count(outer), tiles = t.rows * t.columns * t.inner;
-  // With a divided inner sum the first piece goes to the output and the others here, to be added in order.
-  Scratch<T> partial(batches * (t.inner - 1) * m * n);
-  const double flops = 2.0 * static_cast<double>(t.m * t.n) * static_cast<double>(t.k);
+  const int64_t batches = loop.count(outer), tiles = t.rows * t.columns;
+  // The pieces of an inner sum are added in order: by whoever has the tile, or, where there are few tiles, after all pieces.
+  const bool apart = t.inner > 1 && batches * tiles < enough_tiles;
+  const int64_t jobs = apart ? tiles * t.inner : tiles;
+  Scratch<T> partial(apart ? batches * (t.inner - 1) * m * n : 0);  // the first piece goes to the output, the others here
+  const double flops = 2.0 * static_cast<double>(t.m * t.n) * static_cast<double>(apart ? t.k : k);
   const int64_t grain = std::max<int64_t>(1, static_cast<int64_t>(1e6 / flops));
   Failure failure;
-  parallel_ranges(batches * tiles, grain, flops / flops_per_ns, [&](int64_t begin, int64_t end) {
-    Cursor<3> cursor(loop, outer, begin / tiles);
-    int64_t tile = begin % tiles;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = tile / (t.columns * t.inner) * t.m, column = tile / t.inner % t.columns * t.n, piece = tile % t.inner;
-      const int64_t p = piece * t.k, tm = std::min(t.m, m - row), tn = std::min(t.n, n - column), tk = std::min(t.k, k - p);
-      Matrix<T> c{c0.data + cursor.offset[0], c0.row, c0.column};
-      if (piece > 0) c = {partial.data() + (i / tiles * (t.inner - 1) + piece - 1) * m * n, n, 1};
-      failure.guard([&] {
-        gemm<T>({&c.at(row, column), c.row, c.column}, {&a0.at(row, p) + cursor.offset[1], a0.row, a0.column},
-                {&b0.at(p, column) + cursor.offset[2], b0.row, b0.column}, tm, tn, tk);
-      });
-      if (++tile == tiles) tile = 0, cursor.next();
-    }
+  parallel_ranges(batches * jobs, grain, flops / flops_per_ns, [&](int64_t begin, int64_t end) {
+    failure.guard([&] {
+      Scratch<T> more(t.inner > 1 && !apart ? t.m * t.n : 0);
+      Cursor<3> cursor(loop, outer, begin / jobs);
+      int64_t job = begin % jobs;
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t tile = apart ? job / t.inner : job, row = tile / t.columns * t.m, column = tile % t.columns * t.n;
+        const int64_t tm = std::min(t.m, m - row), tn = std::min(t.n, n - column);
+        const Matrix<T> c{c0.data + cursor.offset[0], c0.row, c0.column}, part{&c.at(row, column), c.row, c.column};
+        const auto compute = [&](const Matrix<T>& to, int64_t piece) {
+          const int64_t p = piece * t.k;
+          gemm<T>(to, {&a0.at(row, p) + cursor.offset[1], a0.row, a0.column}, {&b0.at(p, column) + cursor.offset[2], b0.row, b0.column}, tm,
+                  tn, std::min(t.k, k - p));
+        };
+        if (!apart) {
+          compute(part, 0);
+          for (int64_t piece = 1; piece < t.inner; ++piece) {
+            compute({more.data(), tn, 1}, piece);
+            add(part, more.data(), tm, tn);
+          }
+        } else if (const int64_t piece = job % t.inner; piece == 0) {
+          compute(part, 0);
+        } else {
+          T* to = partial.data() + (i / jobs * (t.inner - 1) + piece - 1) * m * n;
+          compute({to + row * n + column, n, 1}, piece);
+        }
+        if (++job == jobs) job = 0, cursor.next();
+      }
+    });
   });
   failure.rethrow();
-  if (t.inner == 1) return;
+  if (!apart) return;
   Cursor<3> cursor(loop, outer, 0);
-  for (int64_t batch = 0; batch < batches; ++batch, cursor.next()) {
-    const Matrix<T> c{c0.data + cursor.offset[0], c0.row, c0.column};
-    const T* more = partial.data() + batch * (t.inner - 1) * m * n;
+  for (int64_t batch = 0; batch < batches; ++batch, cursor.next())
     for (int64_t piece = 1; piece < t.inner; ++piece)
-      for (int64_t i = 0; i < m; ++i)
-        for (int64_t j = 0; j < n; ++j) {
-          T& sum = c.at(i, j);
-          if constexpr (std::is_same_v<T, int64_t>) {
-            sum = static_cast<int64_t>(static_cast<uint64_t>(sum) + static_cast<uint64_t>(*more++));
-          } else {
-            sum += *more++;
-          }
-        }
-  }
+      add(Matrix<T>{c0.data + cursor.offset[0], c0.row, c0.column}, partial.data() + (batch * (t.inner - 1) + piece - 1) * m * n, m, n);
 }
 
 template <class T>

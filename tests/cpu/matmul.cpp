@@ -110,3 +110,27 @@ TEMPLATE_TEST_CASE("a large product has the same bits for any number of threads"
     require_same_bits(first, again);
   });
 }
+
+TEMPLATE_TEST_CASE("a row is summed in the same pieces however many rows are beside it", "", float, double) {
+  // Whole tiles, so that the libraries are asked for the same products. Few rows are divided over the inner index, many are not.
+  for (const Shape& nk : {Shape{64, 2048}, Shape{64, 5000}, Shape{300, 3000}}) {
+    const int64_t most = 2048;
+    const Array<TestType> a = std::move(Array<TestType>({most, nk[1]}).fill_random(1));
+    const Array<TestType> b = std::move(Array<TestType>({nk[1], nk[0]}).fill_random(2));
+    Array<TestType> all({most, nk[0]});
+    cpu_backend().call({}, calls::Matmul{all.view, a.view, b.view});
+    View first = a.view, result = all.view;
+    first.shape[0] = result.shape[0] = 3;
+    check_product<TestType>(result, first, b.view);
+    for (int64_t rows : {256, 512, 1024}) {
+      View some = a.view;
+      some.shape[0] = rows;
+      Array<TestType> out({rows, nk[0]});
+      cpu_backend().call({}, calls::Matmul{out.view, some, b.view});
+      int64_t other = 0;
+      for_each_index(out.view.shape, [&](const Dims& i) { other += !same_bits(out.at(i), all.at(i)); });
+      INFO(rows << " rows of " << to_string(nk));
+      CHECK(other == 0);
+    }
+  }
+}
