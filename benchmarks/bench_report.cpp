@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
   plan.programs = fs::read_symlink("/proc/self/exe").parent_path().string();
   std::string out = (fs::path(plan.programs) / "../../bench").lexically_normal().string(), from, revision;
   std::vector<std::string> results;
+  std::vector<std::string> without;
   bool quick = false;
   CLI::App app("Runs the benchmarks and writes rows.jsonl, index.html and tables.md.", "./run bench");
   app.add_flag("--quick", quick, "one round of short runs at the usual sizes only");
@@ -69,6 +71,8 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", plan.seconds, "budget of one case in one process; 0.3, quick 0.05")->check(CLI::PositiveNumber);
   app.add_option("--device", plan.devices, "where scoregrad computes: cpu, cuda; all that are there unless said")
       ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--without", without, "only what compile() gains by a pass: cases with it and without it; all: by each")
+      ->check(CLI::IsMember({"merge", "fuse", "recompute", "absorb", "block", "launch", "all"}));
   app.add_option("--results", results, "also write the tables into this Markdown file: a new one, or between the lines made for it");
   app.add_option("--from", from, "time nothing: read this rows.jsonl")->check(CLI::ExistingFile);
   app.add_option("--revision", revision, "what the page says was timed");
@@ -77,6 +81,7 @@ int main(int argc, char** argv) {
     plan.devices = {"cpu"};
     if (scoregrad::available(scoregrad::cuda)) plan.devices.push_back("cuda");
   }
+  if (std::find(without.begin(), without.end(), "all") != without.end()) without = bench::passes;
   if (quick) {
     if (app.count("--rounds") == 0) plan.rounds = 1;
     if (app.count("--seconds") == 0) plan.seconds = 0.05;
@@ -91,10 +96,11 @@ int main(int argc, char** argv) {
       rows = bench::read_rows(in);
     } else {
       std::ofstream lines(fs::path(out) / "rows.jsonl");
-      failed = bench::carry_out(plan, [&](const bench::Row& row) {
+      const auto take = [&](const bench::Row& row) {
         lines << bench::written(row) << std::endl;
         rows.push_back(row);
-      });
+      };
+      failed = without.empty() ? bench::carry_out(plan, take) : bench::leave_out(plan, without, take);
       if (!lines) throw Error(Where::here(), "benchmarks: cannot write into " + out);
     }
     if (rows.empty()) throw Error(Where::here(), "benchmarks: nothing was measured");
@@ -107,13 +113,15 @@ int main(int argc, char** argv) {
     scoregrad::report::Page page("How fast: scoregrad beside other libraries and the machine's limits");
     page.text(machine);
     std::string tables = machine + ".\n";
-    for (const bench::Section& s : bench::sections(bench::Measurements(rows))) {
+    const bench::Measurements measured(rows);
+    for (const bench::Section& s :
+         without.empty() ? bench::sections(measured) : std::vector<bench::Section>{bench::gains(measured, without)}) {
       page.heading(s.heading);
       page.text(s.text);
       page.table(s.table);
       for (const auto& figure : s.figures) page.figure(figure);
       if (s.brief) tables += fmt::format("\n### {}\n\n{}\n\n{}", s.heading, s.text, bench::markdown(s.table));
-      if (s.heading == "Ratios" || s.heading == "GPU") fmt::print("{}\n", bench::markdown(s.table));
+      if (s.heading == "Ratios" || s.heading == "GPU" || s.heading == "Passes") fmt::print("{}\n", bench::markdown(s.table));
     }
     page.save((fs::path(out) / "index.html").string());
     write(fs::path(out) / "tables.md", tables);

@@ -34,7 +34,7 @@ double own_seconds() {
 
 }  // namespace
 
-Finished run(const std::vector<std::string>& command, int threads) {
+Finished run(const std::vector<std::string>& command, int threads, const std::string& without) {
   const auto where = scoregrad::Where::here();
   int ends[2];
   if (pipe(ends) != 0) throw scoregrad::Error(where, "benchmarks: no pipe: " + std::string(std::strerror(errno)));
@@ -52,6 +52,10 @@ Finished run(const std::vector<std::string>& command, int threads) {
     close(ends[1]);
     setenv("OMP_NUM_THREADS", count.c_str(), 1);
     setenv("OPENBLAS_NUM_THREADS", count.c_str(), 1);
+    if (without.empty())
+      unsetenv("SCOREGRAD_WITHOUT");
+    else
+      setenv("SCOREGRAD_WITHOUT", without.c_str(), 1);
     execv(words[0], words.data());
     _exit(127);
   }

@@ -11,9 +11,9 @@ struct Finished {
   double seconds = 0, maxrss_mb = 0;
   double foreign_cores = 0;  ///< CPU time of all other programs over its time; 0 where the system does not tell
 };
-/// Runs a program with OMP_NUM_THREADS and OPENBLAS_NUM_THREADS set to `threads` and waits for its end. Throws Error if it cannot be
-/// started.
-Finished run(const std::vector<std::string>& command, int threads);
+/// Runs a program with OMP_NUM_THREADS and OPENBLAS_NUM_THREADS set to `threads` and SCOREGRAD_WITHOUT to `without`, and waits for its end.
+/// Throws Error if it cannot be started.
+Finished run(const std::vector<std::string>& command, int threads, const std::string& without = "");
 
 /// The CPU's name, as the system tells it.
 std::string cpu_name();

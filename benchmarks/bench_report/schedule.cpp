@@ -42,7 +42,8 @@ class Runner {
 
   int failed() const { return failed_; }
 
-  void time(const Program& program, const std::string& name, int threads, int round, double scale = 1, const std::string& device = "cpu") {
+  void time(const Program& program, const std::string& name, int threads, int round, double scale = 1, const std::string& device = "cpu",
+            const std::string& without = "", bool compiled_only = false) {
     std::vector<std::string> command{program.path, "--case", name, "--threads", fmt::format("{}", threads)};
     const auto add = [&](const char* option, const std::string& value) { command.insert(command.end(), {option, value}); };
     add("--seconds", fmt::format("{}", scale == 1 ? plan_.seconds : 0.1 * plan_.seconds));
@@ -50,13 +51,14 @@ class Runner {
       add("--samples", fmt::format("{}", scale == 1 ? plan_.samples : 2));
       add("--scale", fmt::format("{}", scale));
       add("--device", device);
-      if (scale != 1) add("--mode", "compiled");
+      if (scale != 1 || compiled_only) add("--mode", "compiled");
     }
     Finished done;
     for (int attempt = 0; attempt < (plan_.patient ? 2 : 1); ++attempt) {
-      done = start(command, threads);
+      done = start(command, threads, without);
       for (Row row : rows_of(done, program)) {
         row.round = round, row.foreign_cores = done.foreign_cores, row.loaded = loaded(done, threads);
+        if (!without.empty()) row.peer = "without " + without;
         take_(row);
       }
       if (!loaded(done, threads)) break;
@@ -84,8 +86,8 @@ class Runner {
     return done.foreign_cores > std::max(0.06, static_cast<double>(cpu_count() - threads) - 0.5);
   }
 
-  Finished start(const std::vector<std::string>& command, int threads) {
-    Finished done = run(command, threads);
+  Finished start(const std::vector<std::string>& command, int threads, const std::string& without = "") {
+    Finished done = run(command, threads, without);
     if (done.status != 0) {
       ++failed_;
       fmt::print(stderr, "failed with {}: {}\n", done.status, fmt::join(command, " "));
@@ -118,6 +120,25 @@ std::vector<std::string> cases_of(const std::string& program, const std::string&
 }
 
 }  // namespace
+
+const std::vector<std::string> passes{"merge", "fuse", "recompute", "absorb", "block", "launch"};
+
+int leave_out(const Plan& plan, const std::vector<std::string>& named, const std::function<void(const Row&)>& take) {
+  Runner runner(plan, take);
+  const Program mine{plan.programs + "/bench_peers", true};
+  const std::vector<std::string> names = cases_of(mine.path, plan.only);
+  const int all = cpu_count();
+  for (int round = 0; round < plan.rounds; ++round)
+    for (const std::string& device : plan.devices)
+      for (const int threads : device == "cpu" && all > 1 ? std::vector<int>{1, all} : std::vector<int>{all}) {
+        fmt::print(stderr, "round {} of {}, {}, {} thread{}\n", round + 1, plan.rounds, device, threads, threads == 1 ? "" : "s");
+        for (const std::string& name : names) {
+          runner.time(mine, name, threads, round, 1, device, "", true);
+          for (const std::string& pass : named) runner.time(mine, name, threads, round, 1, device, pass, true);
+        }
+      }
+  return runner.failed();
+}
 
 int carry_out(const Plan& plan, const std::function<void(const Row&)>& take) {
   Runner runner(plan, take);

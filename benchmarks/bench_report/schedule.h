@@ -19,6 +19,11 @@ struct Plan {
   int samples = 3;
 };
 
+/// The passes of compile() that can be left out.
+extern const std::vector<std::string> passes;
+/// Times the compiled cases with all passes and without each of those named, in turns; rows without one are of the peer "without PASS".
+int leave_out(const Plan& plan, const std::vector<std::string>& named, const std::function<void(const Row&)>& take);
+
 /// Runs what the plan asks for and gives each row to `take` as soon as it is there. Returns how many programs failed.
 int carry_out(const Plan& plan, const std::function<void(const Row&)>& take);
 

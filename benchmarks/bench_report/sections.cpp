@@ -244,6 +244,23 @@ std::vector<Section> sections(const Measurements& m) {
   return all;
 }
 
+Section gains(const Measurements& m, const std::vector<std::string>& passes) {
+  Section s{.heading = "Passes",
+            .text = "How much longer a compiled case takes where compile() leaves one pass out, in percent of the time with all of them."};
+  s.table.head = {"case", "device", "threads", "all passes"};
+  for (const std::string& pass : passes) s.table.head.push_back("without " + pass);
+  for (const Row& row : m.rows()) {
+    if (row.peer != ours) continue;
+    std::vector<std::string> line{row.name, row.device, fmt::format("{}", row.threads), time_of(&row)};
+    for (const std::string& pass : passes) {
+      const Row* without = m.find("without " + pass, row.name, row.threads, row.scale, row.device);
+      line.push_back(without ? fmt::format("{:+.1f} %", 100 * (without->median_us / row.median_us - 1)) + marked(without->loaded) : "");
+    }
+    s.table.rows.push_back(std::move(line));
+  }
+  return s;
+}
+
 std::string duration(double us) {
   const auto [value, unit] = us < 1e3 ? std::pair(us, "us") : us < 1e6 ? std::pair(us / 1e3, "ms") : std::pair(us / 1e6, "s");
   return value >= 100 ? fmt::format("{:.0f} {}", value, unit) : fmt::format("{:.3g} {}", value, unit);

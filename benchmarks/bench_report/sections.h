@@ -15,6 +15,9 @@ struct Section {
 /// Ratios with the figures asked for, first; then floors, threads, memory, start-up, sizes, limits and all times.
 std::vector<Section> sections(const Measurements& m);
 
+/// What each pass of compile() gains: how much longer a case takes without it, in percent. Made of the rows of leave_out().
+Section gains(const Measurements& m, const std::vector<std::string>& passes);
+
 /// Microseconds with a unit: "1.86 us", "14.1 ms", "2.6 s".
 std::string duration(double us);
 /// The table in Markdown.

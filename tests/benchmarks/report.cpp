@@ -157,3 +157,10 @@ TEST_CASE("a program is run with its threads set, and its exit and output come b
   CHECK(done.maxrss_mb > 0);
   CHECK_THROWS_AS(run({"/no/such/program"}, 1), scoregrad::Error);
 }
+
+TEST_CASE("what a pass gains is how much longer the cases take without it") {
+  const Measurements m({row("scoregrad", "hvp", 1, 100), row("without fuse", "hvp", 1, 150), row("without block", "hvp", 1, 99)});
+  const Section s = gains(m, {"fuse", "block", "launch"});
+  REQUIRE(s.table.rows.size() == 1);
+  CHECK(s.table.rows[0] == std::vector<std::string>{"hvp", "cpu", "1", "100 us", "+50.0 %", "-1.0 %", ""});
+}
