@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "losses/c2_estimators.h"
 #include "losses/score_matching.h"
 #include "losses/self_normalised.h"
@@ -129,7 +129,7 @@ std::vector<LevelMoments> level_moments(const Population& p, const Multilevel& m
     const auto differences = [&](int64_t count, const Key& here) {
       return parts(p, m, level, ladder, p.draw(count, here.fold("rows")), here).difference.detach();
     };
-    CompiledStep block([&](const Tensors& words) { return Tensors{differences(at_once, Key(words[0]))}; }, for_loop(rows / at_once));
+    CompiledLoop block([&](const Tensors& words) { return Tensors{differences(at_once, Key(words[0]))}; }, for_loop(rows / at_once));
     for (int64_t first = 0; first < rows; first += at_once) {
       const Key here = key.fold(level).fold(first);
       const Tensor found = rows - first < at_once ? differences(rows - first, here) : block({here.tensor()}, at)[0];

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "losses/expectation.h"
 
 namespace scoregrad::losses {
@@ -120,7 +120,7 @@ Expectation over_nodes(const Population& p, const OfRows& f, const Ledger& ledge
     const Integral& integral = nest.integral();
     const int64_t room = std::max<int64_t>(1, o.block / integral.rows);
     const double whole = planned();
-    CompiledStep step(
+    CompiledLoop step(
         [&](const Tensors& in) {
           return f(integral.at({in[0], in[1]}), Key(0));
         },

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "losses/expectation.h"
 
 namespace scoregrad::losses {
@@ -39,7 +39,7 @@ Expectation over_samples(const Population& p, const OfRows& f, const DecomposeOp
   // Enough blocks that their scatter tells the error; the first ones have one sample more if they cannot be equal.
   const int64_t room = std::max<int64_t>(1, o.block / p.strata);
   const int64_t blocks = std::max((o.samples + room - 1) / room, std::min<int64_t>(64, o.samples));
-  CompiledStep step(
+  CompiledLoop step(
       [&](const Tensors& in) {  // the words of a key, and as many numbers as samples are wanted
         const Key here(in[0]);
         return f(p.stratified(in[1].extent(0), here.fold("rows")), here.fold("trace"));

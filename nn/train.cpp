@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "autograd/files/encoding.h"
 #include "nn/log.h"
 #include "nn/progress.h"
@@ -114,7 +114,7 @@ Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const Trai
 }
 
 Trained train(const std::function<Tensor(const Tensors&, const Key&)>& step, const TrainOptions& o, const Key& key, Where at) {
-  CompiledStep compiled(
+  CompiledLoop compiled(
       [&](const Tensors& in) {
         const Tensor numbers = step({in.begin(), in.end() - 1}, Key(in.back()));
         return numbers.defined() ? Tensors{numbers.detach()} : Tensors{};

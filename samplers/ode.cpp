@@ -31,7 +31,7 @@ Tensor scaled(const Tensor& x, const Tensor& y, const Ode& ode) {
 
 }  // namespace
 
-Integrator::Integrator(Slope slope, const Ode& ode, CompileOptions compile, Where at)
+Integrator::Integrator(Slope slope, const Ode& ode, LoopOptions compile, Where at)
     : slope_(std::move(slope)), ode_(ode), at_(at), step_([this](const Tensors& in) { return one_step(in); }, compile) {
   const bool tolerance =
       ode.relative >= 0 && ode.absolute >= 0 && ode.relative + ode.absolute > 0 && std::isfinite(ode.relative + ode.absolute);

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "autograd/ops/ops.h"
 
 namespace scoregrad::samplers {
@@ -30,7 +30,7 @@ struct Ode {
 class Integrator {
  public:
   /// Steps are compiled as `compile` says; see for_loop.
-  Integrator(Slope slope, const Ode& ode, CompileOptions compile = {.enabled = false}, Where at = Where::here());
+  Integrator(Slope slope, const Ode& ode, LoopOptions compile = {.enabled = false}, Where at = Where::here());
   Integrator(const Integrator&) = delete;
   Integrator& operator=(const Integrator&) = delete;
   /// y at time `to`, given y at time `from`; an undefined tensor if `go` says no on the way. `last`: nothing follows.
@@ -40,7 +40,7 @@ class Integrator {
   int64_t rejected() const { return rejected_; }
   /// Of the slope.
   int64_t evaluations() const { return evaluations_; }
-  const CompiledStep& step() const { return step_; }
+  const CompiledLoop& step() const { return step_; }
 
  private:
   Tensor adaptive(Tensor y, double from, double to, const std::function<bool()>& go, bool last);
@@ -49,7 +49,7 @@ class Integrator {
   Slope slope_;
   Ode ode_;
   Where at_;
-  CompiledStep step_;
+  CompiledLoop step_;
   double size_ = 0;
   int64_t accepted_ = 0, rejected_ = 0, evaluations_ = 0;
 };

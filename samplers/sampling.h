@@ -4,7 +4,7 @@
 #include <csignal>
 #include <functional>
 
-#include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "autograd/graph/mode.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
@@ -68,7 +68,7 @@ class Walk {
   void each(compiled::Step f);
   Tensors step(const Tensors& arguments);
   /// How such a step is compiled, also by a solver of its own that makes about so many.
-  CompileOptions compiled(int64_t steps) const { return for_loop(steps, options_.compile && !recording()); }
+  LoopOptions compiled(int64_t steps) const { return for_loop(steps, options_.compile && !recording()); }
   /// Takes over what a compiled step tells of itself.
   void tells(int64_t replayed, const std::string& refusal);
   /// Host numbers for a step, like x.   [k]
@@ -95,7 +95,7 @@ class Walk {
   RecordingScope recording_;
   int64_t steps_;
   Samples samples_;
-  std::optional<CompiledStep> step_;
+  std::optional<CompiledLoop> step_;
 };
 
 }  // namespace scoregrad::samplers

@@ -3,6 +3,7 @@
 #pragma once
 #include "autograd/backend/machine.h"
 #include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "autograd/compile/watch.h"
 #include "autograd/files/idx.h"
 #include "autograd/files/npy.h"

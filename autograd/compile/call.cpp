@@ -17,10 +17,10 @@ bool is_whole(const Place& p, const Buffer& b) {
   return p.offset == 0 && is_contiguous(p.shape, p.strides) && static_cast<size_t>(numel(p.shape)) * size_of(p.dtype) == b.bytes;
 }
 
-int band_of(const Sequence& s, size_t i) {
+size_t band_of(const Sequence& s, size_t i) {
   for (size_t k = 0; k < s.bands.size(); ++k)
-    if (i >= s.bands[k].first && i < s.bands[k].first + s.bands[k].count) return static_cast<int>(k);
-  return -1;
+    if (i >= s.bands[k].first && i < s.bands[k].first + s.bands[k].count) return k;
+  return none;
 }
 
 int64_t arena_bytes(const Sequence& s) {
@@ -35,10 +35,10 @@ std::vector<char> values(const Sequence& s) {
   std::vector<char> written(s.buffers.size());
   for (const Call& c : s.calls) {
     for (const Place& p : c.in)
-      if (p.buffer >= 0 && !written[static_cast<size_t>(p.buffer)]) value[static_cast<size_t>(p.buffer)] = 0;  // read before it is written
+      if (p.buffer != none && !written[p.buffer]) value[p.buffer] = 0;  // read before it is written
     for (const Place& p : c.out) {
-      if (p.buffer < 0) continue;
-      const auto b = static_cast<size_t>(p.buffer);
+      if (p.buffer == none) continue;
+      const size_t b = p.buffer;
       if (written[b] || !is_whole(p, s.buffers[b])) value[b] = 0;
       written[b] = 1;
     }
@@ -138,7 +138,7 @@ std::string line(Where at) {
   return fmt::format("{}:{}", file.substr(file.find_last_of('/') + 1), at.line);
 }
 std::string text(const Place& p) {
-  if (p.buffer < 0) return "empty";
+  if (p.buffer == none) return "empty";
   std::string s = fmt::format("%{}", p.buffer);
   if (p.offset != 0) s += fmt::format("+{}", p.offset);
   if (!is_contiguous(p.shape, p.strides)) s += fmt::format("/{}", to_string(p.strides));
@@ -198,7 +198,7 @@ std::string difference(const Sequence& a, const Sequence& b) {
 
 std::string show(const Sequence& s) {
   std::vector<std::array<std::string, 3>> rows;
-  int last_band = -1;
+  size_t last_band = none;
   size_t widths[2] = {0, 0};
   for (size_t i = 0; i < s.calls.size(); ++i) {
     const Call& c = s.calls[i];
@@ -207,13 +207,13 @@ std::string show(const Sequence& s) {
     for (const Place& p : c.in) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(p));
     for (const Immediate& v : numbers(c)) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(v));
     const bool once = i < s.once.size() && s.once[i];
-    const int band = band_of(s, i);
-    if (band >= 0 && band != last_band) {
-      const Band& b = s.bands[static_cast<size_t>(band)];
+    const size_t band = band_of(s, i);
+    if (band != none && band != last_band) {
+      const Band& b = s.bands[band];
       rows.push_back({fmt::format("     for blocks of {} rows of {}:", b.step, b.rows), "", ""});
     }
     last_band = band;
-    rows.push_back({fmt::format("{:4} {}{} = {}({})", once ? "once" : "", band >= 0 ? "  " : "", results, title(c), operands),
+    rows.push_back({fmt::format("{:4} {}{} = {}({})", once ? "once" : "", band != none ? "  " : "", results, title(c), operands),
                     c.out.empty() ? "" : fmt::format("{} {}", name_of(c.out[0].dtype), to_string(c.out[0].shape)), line(c.at)});
     for (size_t k = 0; k < 2; ++k) widths[k] = std::max(widths[k], rows.back()[k].size());
   }

@@ -11,11 +11,21 @@ namespace scoregrad {
 /// The lists of calls of a compiled step, as recorded and after each pass.
 enum class Pass : uint8_t { recorded, merged, folded, fused, blocked, planned };
 
+/// Whether a step whose calls are all on a GPU is replayed as one launch.
+enum class OneLaunch : uint8_t {
+  where_it_pays,  ///< where its copies are few and small beside the calls that it saves
+  always,         ///< where it is possible
+  never
+};
+
 namespace compiled {
 
-/// An operand: a strided view of a buffer. An elementwise operand has the call's iteration shape. Buffer -1: no elements.
+/// No buffer, no band.
+constexpr size_t none = SIZE_MAX;
+
+/// An operand: a strided view of a buffer. An elementwise operand has the call's iteration shape. Without elements it has no buffer.
 struct Place {
-  int buffer = -1;
+  size_t buffer = none;
   int64_t offset = 0;  // bytes
   DType dtype = DType::float32;
   Shape shape;
@@ -63,8 +73,8 @@ struct Buffer {
   size_t bytes = 0;
   Device device = cpu;
   Where at = {};              // where a temporary was born
-  int slot = -1;              // input: which argument's storage
-  int band = -1;              // temporary: the only band that uses it, row by row
+  size_t slot = none;         // input: which argument's storage
+  size_t band = none;         // temporary: the only band that uses it, row by row
   Ref<Storage> storage = {};  // captured: held, so that its memory cannot be given to another
 };
 
@@ -89,6 +99,7 @@ struct Sequence {
   std::vector<Place> results;
   std::vector<Band> bands;            // in the order of their calls
   std::vector<char> once;             // a call whose result is the same in every step runs when the step is compiled
+  bool one_launch = false;            // a device may take the calls down and run them as one
   std::vector<Arena> arenas;          // one for each device that has temporaries
   std::vector<int64_t> arena_offset;  // by buffer, in its band's memory or its device's arena; -1: in neither
 };
@@ -98,7 +109,7 @@ inline bool lasts(const Buffer& b) { return b.kind != Buffer::temporary; }
 /// The place covers the buffer from its first byte to its last, in order.
 bool is_whole(const Place& p, const Buffer& b);
 /// The band that call i belongs to; -1: none.
-int band_of(const Sequence& s, size_t i);
+size_t band_of(const Sequence& s, size_t i);
 /// Bytes of all arenas.
 int64_t arena_bytes(const Sequence& s);
 /// Per buffer: whether it is written once, as a whole, by a call that does not read it, and belongs to the step.

@@ -6,7 +6,6 @@
 #include <tuple>
 #include <type_traits>
 
-#include "autograd/compile/launch.h"
 #include "autograd/compile/recording.h"
 
 namespace scoregrad {
@@ -14,21 +13,8 @@ namespace scoregrad {
 struct CompileOptions {
   int64_t audit_every = 0;                      ///< every so many steps one is recorded again and compared; 0: never
   bool enabled = true;                          ///< off: every step is eager
-  bool lenient = false;                         ///< a step of whatever kind: what cannot be replayed stays eager; see for_loop
   OneLaunch launch = OneLaunch::where_it_pays;  ///< on a GPU: whether all calls are one launch
 };
-
-/// How the library's own loops compile a step that calls functions they were given: `train`, the samplers, Monte-Carlo estimates. Calls 1,
-/// 2, 3, 5, 9, 17, .. of the step and the last one are made and recorded; where a replay cuts matrix products into other tiles, what they
-/// wrote is undone and their record replayed, so that every step has the same arithmetic wherever a run begins or goes on. All other calls
-/// are replays. A call that cannot be recorded, or is not like the ones before, turns all further ones eager: nothing is lost and nothing
-/// done twice. Only where calls went unseen since the last comparison it throws Error, since they may have been wrong. Off where the switch
-/// is off, and for loops too short to gain.
-CompileOptions for_loop(int64_t steps, bool wanted = true);
-/// The switch of all these loops, on unless the environment says SCOREGRAD_COMPILE=off. (SCOREGRAD_COMPILE=log writes a line to stderr
-/// where a loop stays eager because its step cannot be recorded.)
-void set_compile_by_default(bool on);
-bool compile_by_default();
 
 /// A step from tensors to tensors that may read and write tensors it has captured. The first call on arguments of one layout is eager, the
 /// next two are recorded and compared, all others replay the record; all of them do the step's work once. Throws Error where the two
@@ -43,11 +29,6 @@ class CompiledStep {
   CompiledStep& operator=(CompiledStep&&) noexcept;
 
   Tensors operator()(const Tensors& arguments, Where at = Where::here());
-  /// The next call of a lenient step is recorded and compared whatever its number: what follows from its result is not to be wrong unseen.
-  void audit_next();
-  /// Where calls of a lenient step went unseen, it is called and compared now, and what it writes undone; throws Error if it has become
-  /// another step.
-  void audit(const Tensors& arguments, Where at = Where::here());
   /// True if the next call on such arguments is a replay.
   bool replays(const Tensors& arguments) const;
   /// How the next call on such arguments runs: "eager", "recorded", "one launch", or "call by call: " and why it is not one launch.
@@ -56,8 +37,6 @@ class CompiledStep {
   std::string show(Pass stage, Where at = Where::here()) const;
   /// Steps whose results are those of a replay.
   int64_t replayed() const;
-  /// Why a lenient step has turned eager; empty if it has not.
-  const std::string& refusal() const;
   /// Bytes that its replays hold between calls.
   int64_t held_bytes() const;
 

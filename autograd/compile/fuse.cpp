@@ -2,8 +2,8 @@
 // program, in which a result that a later member reads is a register.
 #include <algorithm>
 
+#include "autograd/compile/joint.h"
 #include "autograd/compile/passes.h"
-#include "autograd/compile/program_builder.h"
 
 namespace scoregrad::compiled {
 namespace {
@@ -25,7 +25,7 @@ struct Group {
 };
 
 struct AccessNote {
-  int group;
+  size_t group;
   Place place;
   bool write;
 };
@@ -39,13 +39,13 @@ Sequence hoisted(Sequence s) {
     const Call& c = s.calls[i];
     key[i] = c.out.empty() || numel(c.out[0].shape) > hardly_any ? i : 0;
     for (const Place& p : c.in)
-      if (p.buffer >= 0) key[i] = std::max(key[i], written[static_cast<size_t>(p.buffer)]);
+      if (p.buffer != none) key[i] = std::max(key[i], written[p.buffer]);
     for (const Place& p : c.out)
-      if (p.buffer >= 0) key[i] = std::max(key[i], touched[static_cast<size_t>(p.buffer)]);
+      if (p.buffer != none) key[i] = std::max(key[i], touched[p.buffer]);
     for (const Place& p : c.in)
-      if (p.buffer >= 0) touched[static_cast<size_t>(p.buffer)] = std::max(touched[static_cast<size_t>(p.buffer)], key[i]);
+      if (p.buffer != none) touched[p.buffer] = std::max(touched[p.buffer], key[i]);
     for (const Place& p : c.out)
-      if (p.buffer >= 0) touched[static_cast<size_t>(p.buffer)] = written[static_cast<size_t>(p.buffer)] = key[i];
+      if (p.buffer != none) touched[p.buffer] = written[p.buffer] = key[i];
     order[i] = i;
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key[a] < key[b]; });
@@ -79,33 +79,33 @@ std::vector<Group> deal(const Sequence& s) {
       return g.open && g.dtype == dtype && g.backend == c.backend && g.shape == shape &&
              g.instructions + c.code.size() <= most_instructions && g.loads.size() + c.in.size() <= most_loads;
     };
-    int first = 0;  // the earliest group it may join or stand before
+    size_t first = 0;  // the earliest group it may join or stand before
     const auto follow = [&](const Place& p, bool write) {
-      if (p.buffer < 0) return;
-      for (const AccessNote& n : notes[static_cast<size_t>(p.buffer)]) {
+      if (p.buffer == none) return;
+      for (const AccessNote& n : notes[p.buffer]) {
         if (!write && !n.write) continue;
-        const bool together = open && squeezed(p) == n.place && fits(groups[static_cast<size_t>(n.group)]);
+        const bool together = open && squeezed(p) == n.place && fits(groups[n.group]);
         first = std::max(first, together ? n.group : n.group + 1);
       }
     };
     for (const Place& p : c.in) follow(p, false);
     for (const Place& p : c.out) follow(p, true);
 
-    int home = -1;
+    size_t home = none;
     if (open)
-      for (int g = first; g < static_cast<int>(groups.size()) && home < 0; ++g)
-        if (fits(groups[static_cast<size_t>(g)]) && (numel(shape) <= few_elements || meets(groups[static_cast<size_t>(g)], c))) home = g;
-    if (home < 0) {
-      home = static_cast<int>(groups.size());
+      for (size_t g = first; g < groups.size() && home == none; ++g)
+        if (fits(groups[g]) && (numel(shape) <= few_elements || meets(groups[g], c))) home = g;
+    if (home == none) {
+      home = groups.size();
       groups.push_back({.open = open, .once = once, .shape = shape, .dtype = dtype, .backend = c.backend});
     }
-    Group& g = groups[static_cast<size_t>(home)];
+    Group& g = groups[home];
     g.members.push_back(i);
     g.instructions += c.code.size();
     const auto join = [&](const Place& p, bool write) {
-      if (p.buffer < 0) return;
+      if (p.buffer == none) return;
       const Place q = squeezed(p);
-      notes[static_cast<size_t>(p.buffer)].push_back({home, q, write});
+      notes[p.buffer].push_back({home, q, write});
       if (write ? !has(g.stores, q) : !has(g.stores, q) && !has(g.loads, q)) (write ? g.stores : g.loads).push_back(q);
     };
     for (const Place& p : c.in) join(p, false);
@@ -122,11 +122,11 @@ Sequence fuse(Sequence recorded) {
   const std::vector<const Call*> filled = fills(s);
   const std::vector<Group> groups = deal(s);
   // The groups that read each buffer: a temporary that only its own group reads needs no memory.
-  std::vector<std::vector<int>> readers(s.buffers.size());
+  std::vector<std::vector<size_t>> readers(s.buffers.size());
   for (size_t g = 0; g < groups.size(); ++g)
     for (size_t i : groups[g].members)
       for (const Place& p : s.calls[i].in)
-        if (p.buffer >= 0) readers[static_cast<size_t>(p.buffer)].push_back(static_cast<int>(g));
+        if (p.buffer != none) readers[p.buffer].push_back(g);
 
   Sequence fused = s;
   fused.calls.clear();
@@ -135,14 +135,14 @@ Sequence fuse(Sequence recorded) {
     const Group& group = groups[g];
     const Call& first = s.calls[group.members[0]];
     const auto needed = [&](const Place& p) {
-      const auto b = static_cast<size_t>(p.buffer);
+      const size_t b = p.buffer;
       if (!value[b] || lasts(s.buffers[b])) return true;
-      return std::any_of(readers[b].begin(), readers[b].end(), [&](int r) { return r != static_cast<int>(g); });
+      return std::any_of(readers[b].begin(), readers[b].end(), [&](size_t r) { return r != g; });
     };
     if (!group.open || (group.members.size() == 1 && is<calls::Copy>(first))) {
       fused.calls.push_back(first);
     } else {
-      ProgramBuilder program(filled);
+      JointProgram program(filled);
       for (size_t i : group.members) program.add(s.calls[i]);
       Call c = program.finish(first, group.dtype, needed);
       if (c.out.empty()) continue;

@@ -33,6 +33,7 @@ constexpr Step steps[] = {
     {"absorb", absorb, Pass::fused},
     {"block", [](Sequence s) { return block(std::move(s)); }, Pass::blocked},
     {"plan", plan, Pass::planned},
+    {"launch", launch, Pass::planned},
 };
 constexpr std::string_view removable[] = {"merge", "fuse", "recompute", "absorb", "block", "launch"};
 
@@ -50,12 +51,13 @@ std::vector<std::string> named_in_environment() {
   return names;
 }
 
-}  // namespace
-
+// True if the environment leaves the pass out:  SCOREGRAD_WITHOUT=recompute,block.
 bool left_out(const char* pass) {
   static const std::vector<std::string> names = named_in_environment();
   return std::find(names.begin(), names.end(), pass) != names.end();
 }
+
+}  // namespace
 
 Sequence passed(const Sequence& recorded, Pass stage) {
   Sequence s = recorded;

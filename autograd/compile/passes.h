@@ -29,9 +29,10 @@ Sequence block(Sequence s, const BlockLimits& limits = {});
 /// Gives every temporary its place in one arena: two whose lives do not overlap may share it.
 Sequence plan(Sequence s);
 
+/// On a device that can take calls down, the step is run as one launch.
+Sequence launch(Sequence s);
+
 /// The list after a stage; each pass is verified where verification() says so.
 Sequence passed(const Sequence& recorded, Pass stage);
-/// True if the environment leaves a pass out:  SCOREGRAD_WITHOUT=recompute,block.
-bool left_out(const char* pass);
 
 }  // namespace scoregrad::compiled

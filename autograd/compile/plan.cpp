@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t alignment = 64;
 
 struct Life {
-  int first = -1, last = -1;  // calls
+  size_t first = none, last = 0;  // calls
 };
 
 // The free places of an arena, in order of their offset; neighbours are joined.
@@ -62,7 +62,7 @@ int64_t rounded(size_t bytes) { return (static_cast<int64_t>(bytes) + alignment 
 }  // namespace
 
 Sequence plan(Sequence s) {
-  const auto count = static_cast<int>(s.calls.size());
+  const size_t count = s.calls.size();
   std::vector<Life> life(s.buffers.size());
   std::vector<int64_t> bytes(s.buffers.size());
   s.arenas.clear();
@@ -72,50 +72,44 @@ Sequence plan(Sequence s) {
     return static_cast<size_t>(found - s.arenas.begin());
   };
   for (const Buffer& b : s.buffers)
-    if (!lasts(b) && b.band < 0) arena_of(b.device);
+    if (!lasts(b) && b.band == none) arena_of(b.device);
   std::vector<size_t> home(s.buffers.size());  // holes: the devices', then the bands'
   for (size_t b = 0; b < bytes.size(); ++b) {
     const Buffer& buffer = s.buffers[b];
-    const Band* band = buffer.band < 0 ? nullptr : &s.bands[static_cast<size_t>(buffer.band)];
+    const Band* band = buffer.band == none ? nullptr : &s.bands[buffer.band];
     bytes[b] = rounded(band ? buffer.bytes / static_cast<size_t>(band->rows) * static_cast<size_t>(band->step) : buffer.bytes);
-    home[b] = band ? s.arenas.size() + static_cast<size_t>(buffer.band) : lasts(buffer) ? 0 : arena_of(buffer.device);
+    home[b] = band ? s.arenas.size() + buffer.band : lasts(buffer) ? 0 : arena_of(buffer.device);
   }
-  for (int i = 0; i < count; ++i) {
-    const Call& c = s.calls[static_cast<size_t>(i)];
-    const bool kept = s.once[static_cast<size_t>(i)];  // made once, for every step
-    const int band = band_of(s, static_cast<size_t>(i));
+  for (size_t i = 0; i < count; ++i) {
+    const Call& c = s.calls[i];
+    const bool kept = s.once[i];  // made once, for every step
+    const size_t band = band_of(s, i);
     const auto use = [&](const Place& p) {
-      if (p.buffer < 0) return;
-      Life& l = life[static_cast<size_t>(p.buffer)];
-      int from = kept ? 0 : i, to = kept ? count : i;
-      if (band >= 0 && s.buffers[static_cast<size_t>(p.buffer)].band < 0) {  // a later block makes the band's first call after its last
-        from = static_cast<int>(s.bands[static_cast<size_t>(band)].first);
-        to = from + static_cast<int>(s.bands[static_cast<size_t>(band)].count) - 1;
+      if (p.buffer == none) return;
+      Life& l = life[p.buffer];
+      size_t from = kept ? 0 : i, to = kept ? count : i;
+      if (band != none && s.buffers[p.buffer].band == none) {  // a later block makes the band's first call after its last
+        from = s.bands[band].first;
+        to = from + s.bands[band].count - 1;
       }
-      if (l.first < 0 || kept) l.first = from;
+      if (l.first == none || kept) l.first = from;
       l.last = std::max(l.last, to);
     };
     for (const Place& p : c.in) use(p);
     for (const Place& p : c.out) use(p);
   }
 
-  std::vector<std::vector<int>> begins(static_cast<size_t>(count) + 1), ends(static_cast<size_t>(count) + 1);
+  std::vector<std::vector<size_t>> begins(count + 1), ends(count + 1);
   for (size_t b = 0; b < life.size(); ++b) {
-    if (lasts(s.buffers[b]) || life[b].first < 0) continue;
-    begins[static_cast<size_t>(life[b].first)].push_back(static_cast<int>(b));
-    ends[static_cast<size_t>(life[b].last)].push_back(static_cast<int>(b));
+    if (lasts(s.buffers[b]) || life[b].first == none) continue;
+    begins[life[b].first].push_back(b);
+    ends[life[b].last].push_back(b);
   }
   std::vector<Holes> holes(s.arenas.size() + s.bands.size());
   s.arena_offset.assign(s.buffers.size(), -1);
-  for (int i = 0; i < count; ++i) {
-    for (int at : begins[static_cast<size_t>(i)]) {
-      const auto b = static_cast<size_t>(at);
-      s.arena_offset[b] = holes[home[b]].take(bytes[b]);
-    }
-    for (int at : ends[static_cast<size_t>(i)]) {
-      const auto b = static_cast<size_t>(at);
-      holes[home[b]].give(s.arena_offset[b], bytes[b]);
-    }
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t b : begins[i]) s.arena_offset[b] = holes[home[b]].take(bytes[b]);
+    for (size_t b : ends[i]) holes[home[b]].give(s.arena_offset[b], bytes[b]);
   }
   for (size_t k = 0; k < s.arenas.size(); ++k) s.arenas[k].bytes = holes[k].size();
   for (size_t k = 0; k < s.bands.size(); ++k) s.bands[k].local_bytes = holes[s.arenas.size() + k].size();

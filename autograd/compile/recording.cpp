@@ -41,9 +41,8 @@ class Notes final : public Recorder {
   Notes(const Tensors& arguments, bool lenient) : lenient_(lenient) {
     for (size_t i = 0; i < arguments.size(); ++i) {
       Storage& s = *arguments[i].body().storage;
-      if (s.bytes == 0 || !live_.try_emplace(static_cast<char*>(s.data), Live{static_cast<int>(sequence_.buffers.size()), s.bytes}).second)
-        continue;
-      add_buffer({.kind = Buffer::input, .bytes = s.bytes, .device = s.device, .slot = static_cast<int>(i)}, &s);
+      if (s.bytes == 0 || !live_.try_emplace(static_cast<char*>(s.data), Live{sequence_.buffers.size(), s.bytes}).second) continue;
+      add_buffer({.kind = Buffer::input, .bytes = s.bytes, .device = s.device, .slot = i}, &s);
     }
   }
 
@@ -51,13 +50,13 @@ class Notes final : public Recorder {
   void born(const Storage& s, Where at) override {
     line_ = caller_line ? caller_line : at;
     if (s.bytes == 0) return;
-    live_[static_cast<char*>(s.data)] = {static_cast<int>(sequence_.buffers.size()), s.bytes};
+    live_[static_cast<char*>(s.data)] = {sequence_.buffers.size(), s.bytes};
     add_buffer({.bytes = s.bytes, .device = s.device, .at = line_});
   }
   void died(const Storage& s) noexcept override { live_.erase(static_cast<char*>(s.data)); }
   void seen(Storage& s) override {
     if (s.bytes == 0 || live_.count(static_cast<char*>(s.data))) return;
-    live_[static_cast<char*>(s.data)] = {static_cast<int>(sequence_.buffers.size()), s.bytes};
+    live_[static_cast<char*>(s.data)] = {sequence_.buffers.size(), s.bytes};
     add_buffer({.kind = Buffer::captured, .bytes = s.bytes, .device = s.device, .storage = Ref<Storage>(&s)}, &s);
   }
 
@@ -77,13 +76,13 @@ class Notes final : public Recorder {
     calls::for_each_operand(c, [&](const View& v, calls::Direction d) {
       if (d == calls::Direction::in) return;
       noted.out.push_back(place(v, false, real));
-      if (noted.out.back().buffer >= 0) about_to_write(noted.out.back().buffer);
+      if (noted.out.back().buffer != none) about_to_write(noted.out.back().buffer);
     });
     std::visit([&](auto& what) { what.fields([&](auto&... field) { (keep(noted, field), ...); }); }, noted.what);
     sequence_.calls.push_back(std::move(noted));
   }
   // Bytes from the host: part of the step.
-  void constant(int buffer, const char* bytes, size_t count) {
+  void constant(size_t buffer, const char* bytes, size_t count) {
     Call c{.what = calls::Upload{}, .backend = &cpu_backend(), .at = line_};
     c.out.push_back({buffer, 0, DType::boolean, {static_cast<int64_t>(count)}, {1}});
     c.bytes.assign(bytes, bytes + count);
@@ -123,9 +122,9 @@ class Notes final : public Recorder {
   Place find(const void* data, DType dtype, const Shape& shape, const Strides& strides) const {
     const auto* address = static_cast<const char*>(data);
     auto next = live_.upper_bound(const_cast<char*>(address));
-    if (next == live_.begin()) return {-1, 0, dtype, shape, strides};
+    if (next == live_.begin()) return {none, 0, dtype, shape, strides};
     const auto& [base, l] = *std::prev(next);
-    if (address >= base + l.bytes) return {-1, 0, dtype, shape, strides};
+    if (address >= base + l.bytes) return {none, 0, dtype, shape, strides};
     return {l.buffer, address - base, dtype, shape, strides};
   }
   // What a replay could not do.
@@ -139,7 +138,7 @@ class Notes final : public Recorder {
 
  private:
   struct Live {
-    int buffer;
+    size_t buffer;
     size_t bytes;
   };
 
@@ -148,8 +147,7 @@ class Notes final : public Recorder {
     written_.push_back(0);
     older_.emplace_back(older);
   }
-  void about_to_write(int buffer) {
-    const auto b = static_cast<size_t>(buffer);
+  void about_to_write(size_t b) {
     if (lenient_ && !written_[b] && older_[b]) {
       recorder = nullptr;  // the copy is not the step's
       try {
@@ -163,17 +161,17 @@ class Notes final : public Recorder {
     written_[b] = 1;
   }
   Place place(const View& v, bool reading, const Backend& on) {
-    if (numel(v.shape) == 0) return {-1, 0, v.dtype, v.shape, v.strides};
+    if (numel(v.shape) == 0) return {none, 0, v.dtype, v.shape, v.strides};
     Place p = find(v.data, v.dtype, v.shape, v.strides);
-    if (p.buffer < 0) {  // the host's own memory, read by a kernel of the CPU
+    if (p.buffer == none) {  // the host's own memory, read by a kernel of the CPU
       const Span s = span_of(v);
-      p.buffer = static_cast<int>(sequence_.buffers.size());
+      p.buffer = sequence_.buffers.size();
       p.offset = static_cast<const char*>(v.data) - s.begin;
       add_buffer({.bytes = s.bytes, .at = line_});
       constant(p.buffer, s.begin, s.bytes);
-    } else if (reading && sequence_.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::temporary &&
-               !written_[static_cast<size_t>(p.buffer)] && &on == &cpu_backend()) {  // filled by the host without a call
-      const size_t bytes = sequence_.buffers[static_cast<size_t>(p.buffer)].bytes;
+    } else if (reading && sequence_.buffers[p.buffer].kind == Buffer::temporary && !written_[p.buffer] &&
+               &on == &cpu_backend()) {  // filled by the host without a call
+      const size_t bytes = sequence_.buffers[p.buffer].bytes;
       constant(p.buffer, static_cast<const char*>(v.data) - p.offset, bytes);
     }
     return p;
@@ -234,19 +232,18 @@ void Notes::finish(const Tensors& results, Where at) {
                                     "detach() of it, or its gradients",
                                     i, y.made_by()));
     Place p = find(y.body().storage->data, y.dtype(), y.shape(), y.strides());
-    if (p.buffer < 0 && y.body().storage->bytes > 0) {  // captured, and touched by no call
+    if (p.buffer == none && y.body().storage->bytes > 0) {  // captured, and touched by no call
       seen(*y.body().storage);
       p = find(y.body().storage->data, y.dtype(), y.shape(), y.strides());
     }
     p.offset = y.body().offset * static_cast<int64_t>(size_of(y.dtype()));
-    if (p.buffer >= 0 && sequence_.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::temporary)
-      sequence_.buffers[static_cast<size_t>(p.buffer)].kind = Buffer::output;
-    if (lenient_ && p.buffer >= 0 && sequence_.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::output && kept_elsewhere(results, i))
+    if (p.buffer != none && sequence_.buffers[p.buffer].kind == Buffer::temporary) sequence_.buffers[p.buffer].kind = Buffer::output;
+    if (lenient_ && p.buffer != none && sequence_.buffers[p.buffer].kind == Buffer::output && kept_elsewhere(results, i))
       return refuse(at, fmt::format("result {} is also kept in a handle outside the step, which a replay would not renew", i));
     sequence_.results.push_back(p);
   }
   for (const auto& [address, l] : live_) {
-    const Buffer& b = sequence_.buffers[static_cast<size_t>(l.buffer)];
+    const Buffer& b = sequence_.buffers[l.buffer];
     if (b.kind == Buffer::temporary)
       return refuse(b.at ? b.at : at,
                     "a tensor made in the step outlives it without being returned; a replayed step would not renew it: return it, or "

@@ -16,24 +16,24 @@ Replay::Replay(Sequence planned, OneLaunch use, Where at)
     const Buffer& buffer = sequence_.buffers[b];
     if (buffer.kind == Buffer::captured)
       base_[b] = static_cast<char*>(buffer.storage->data);
-    else if (buffer.kind == Buffer::temporary && buffer.band < 0 && sequence_.arena_offset[b] >= 0)
+    else if (buffer.kind == Buffer::temporary && buffer.band == none && sequence_.arena_offset[b] >= 0)
       base_[b] = arena(buffer.device) + sequence_.arena_offset[b];
   }
   for (size_t i = 0; i < sequence_.calls.size(); ++i) {
-    const int band = band_of(sequence_, i);
+    const size_t band = band_of(sequence_, i);
     if (sequence_.once[i]) {
       bind(i);
       bound_.back()();
       bound_.pop_back();
-    } else if (band < 0) {
+    } else if (band == none) {
       bind(i);
-    } else if (i == sequence_.bands[static_cast<size_t>(band)].first) {
+    } else if (i == sequence_.bands[band].first) {
       before_.push_back(bound_.size());
       bands_.emplace_back(sequence_, band, at);
     }
     for (const Place& p : sequence_.calls[i].out)
-      if (p.buffer >= 0 && sequence_.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::captured) {
-        Storage* s = sequence_.buffers[static_cast<size_t>(p.buffer)].storage.get();
+      if (p.buffer != none && sequence_.buffers[p.buffer].kind == Buffer::captured) {
+        Storage* s = sequence_.buffers[p.buffer].storage.get();
         if (std::find(written_.begin(), written_.end(), s) == written_.end()) written_.push_back(s);
       }
   }
@@ -42,8 +42,8 @@ Replay::Replay(Sequence planned, OneLaunch use, Where at)
 void Replay::bind(size_t index) {
   bound_.emplace_back(sequence_.calls[index], [&](void*& data, const Place& p) {
     data = nullptr;
-    if (p.buffer < 0) return;
-    const auto b = static_cast<size_t>(p.buffer);
+    if (p.buffer == none) return;
+    const size_t b = p.buffer;
     const Buffer::Kind kind = sequence_.buffers[b].kind;
     if (kind == Buffer::captured || kind == Buffer::temporary)
       data = base_[b] + p.offset;
@@ -72,7 +72,7 @@ Tensors Replay::run(const Tensors& arguments, Where at) {
   for (size_t b = 0; b < moving_.size(); ++b) {
     const Buffer& buffer = sequence_.buffers[b];
     if (buffer.kind == Buffer::input)
-      fresh[b] = arguments[static_cast<size_t>(buffer.slot)].body().storage;
+      fresh[b] = arguments[buffer.slot].body().storage;
     else if (buffer.kind == Buffer::output)
       fresh[b] = Ref<Storage>(new Storage(at, buffer.bytes, buffer.device));
     else if (buffer.kind == Buffer::captured)
@@ -95,7 +95,7 @@ Tensors Replay::run(const Tensors& arguments, Where at) {
   }
   Tensors results;
   for (const Place& p : sequence_.results) {
-    if (p.buffer < 0) {
+    if (p.buffer == none) {
       results.push_back(allocate(at, p.shape, p.dtype, cpu));
       continue;
     }
@@ -104,7 +104,7 @@ Tensors Replay::run(const Tensors& arguments, Where at) {
     body->strides = p.strides;
     body->offset = p.offset / static_cast<int64_t>(size_of(p.dtype));
     body->dtype = p.dtype;
-    body->storage = fresh[static_cast<size_t>(p.buffer)];
+    body->storage = fresh[p.buffer];
     results.emplace_back(std::move(body));
   }
   return results;

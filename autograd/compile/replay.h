@@ -2,8 +2,8 @@
 #pragma once
 #include <deque>
 
-#include "autograd/compile/band.h"
-#include "autograd/compile/launch.h"
+#include "autograd/compile/fast/band.h"
+#include "autograd/compile/fast/launch.h"
 
 namespace scoregrad::compiled {
 
@@ -17,6 +17,8 @@ class Replay {
   Tensors run(const Tensors& arguments, Where at);
   const Sequence& sequence() const { return sequence_; }
   const Launch& launch() const { return launch_; }
+  /// Bytes held between steps.
+  int64_t held_bytes() const { return arena_bytes(sequence_) + launch_.bytes(); }
 
  private:
   struct Moving {

@@ -18,14 +18,14 @@ void append(std::string& key, const Dims& d) {
 }
 
 // All that decides a call's result; `version` counts the writes to each buffer so far.
-std::string identity(const Call& c, const std::vector<int>& version) {
+std::string identity(const Call& c, const std::vector<size_t>& version) {
   std::string key;
   append(key, c.what.index());
   append(key, c.backend);
   append(key, c.region);
   for (const Place& p : c.in) {
     append(key, p.buffer);
-    append(key, p.buffer < 0 ? 0 : version[static_cast<size_t>(p.buffer)]);
+    append(key, p.buffer == none ? 0 : version[p.buffer]);
     append(key, p.offset);
     append(key, p.dtype);
     append(key, p.shape);
@@ -52,10 +52,10 @@ Sequence drop(Sequence s) {
   for (size_t i = s.calls.size(); i-- > 0;) {
     Call& c = s.calls[i];
     bool needed = false;
-    for (const Place& p : c.out) needed = needed || (p.buffer >= 0 && wanted[static_cast<size_t>(p.buffer)]);
+    for (const Place& p : c.out) needed = needed || (p.buffer != none && wanted[p.buffer]);
     if (!needed) continue;
     for (const Place& p : c.in)
-      if (p.buffer >= 0) wanted[static_cast<size_t>(p.buffer)] = 1;
+      if (p.buffer != none) wanted[p.buffer] = 1;
     kept.push_back(std::move(c));
     if (!s.once.empty()) once.push_back(s.once[i]);
   }
@@ -66,30 +66,30 @@ Sequence drop(Sequence s) {
 
 Sequence merge(Sequence s) {
   const std::vector<char> value = values(s);
-  std::vector<int> version(s.buffers.size()), same(s.buffers.size());
-  for (size_t b = 0; b < same.size(); ++b) same[b] = static_cast<int>(b);
-  std::map<std::string, std::vector<int>> known;  // identity -> the buffers that hold the results
+  std::vector<size_t> version(s.buffers.size()), same(s.buffers.size());
+  for (size_t b = 0; b < same.size(); ++b) same[b] = b;
+  std::map<std::string, std::vector<size_t>> known;  // identity -> the buffers that hold the results
   std::vector<Call> kept;
   for (Call& c : s.calls) {
     for (Place& p : c.in)
-      if (p.buffer >= 0) p.buffer = same[static_cast<size_t>(p.buffer)];
+      if (p.buffer != none) p.buffer = same[p.buffer];
     bool mergeable = true;
-    std::vector<int> results;
+    std::vector<size_t> results;
     for (const Place& p : c.out) {
-      mergeable = mergeable && p.buffer >= 0 && value[static_cast<size_t>(p.buffer)];
+      mergeable = mergeable && p.buffer != none && value[p.buffer];
       results.push_back(p.buffer);
     }
     if (mergeable) {
       const auto [found, fresh] = known.try_emplace(identity(c, version), results);
       bool ours = true;  // what is returned keeps a buffer of its own
-      for (int b : results) ours = ours && s.buffers[static_cast<size_t>(b)].kind == Buffer::temporary;
+      for (size_t b : results) ours = ours && s.buffers[b].kind == Buffer::temporary;
       if (!fresh && ours) {
-        for (size_t k = 0; k < results.size(); ++k) same[static_cast<size_t>(results[k])] = found->second[k];
+        for (size_t k = 0; k < results.size(); ++k) same[results[k]] = found->second[k];
         continue;
       }
     }
     for (const Place& p : c.out)
-      if (p.buffer >= 0) ++version[static_cast<size_t>(p.buffer)];
+      if (p.buffer != none) ++version[p.buffer];
     kept.push_back(std::move(c));
   }
   s.calls = std::move(kept);
@@ -102,12 +102,10 @@ Sequence fold(Sequence s) {
   std::vector<Call> once, every;
   for (Call& c : s.calls) {
     bool same = true;
-    for (const Place& p : c.in) same = same && (p.buffer < 0 || constant[static_cast<size_t>(p.buffer)]);
+    for (const Place& p : c.in) same = same && (p.buffer == none || constant[p.buffer]);
+    for (const Place& p : c.out) same = same && p.buffer != none && value[p.buffer] && s.buffers[p.buffer].kind == Buffer::temporary;
     for (const Place& p : c.out)
-      same = same && p.buffer >= 0 && value[static_cast<size_t>(p.buffer)] &&
-             s.buffers[static_cast<size_t>(p.buffer)].kind == Buffer::temporary;
-    for (const Place& p : c.out)
-      if (p.buffer >= 0) constant[static_cast<size_t>(p.buffer)] = same;
+      if (p.buffer != none) constant[p.buffer] = same;
     (same ? once : every).push_back(std::move(c));
   }
   s.once.assign(once.size(), 1);

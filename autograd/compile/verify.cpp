@@ -30,8 +30,8 @@ std::vector<Span> written_outside(const Sequence& s) {
   std::vector<Span> written(s.buffers.size(), {INT64_MAX, -1});
   for (const Call& c : s.calls)
     for (const Place& p : c.out) {
-      if (p.buffer < 0 || !lasts(s.buffers[static_cast<size_t>(p.buffer)])) continue;
-      Span& w = written[static_cast<size_t>(p.buffer)];
+      if (p.buffer == none || !lasts(s.buffers[p.buffer])) continue;
+      Span& w = written[p.buffer];
       const Span now = span_of(p);
       w = {std::min(w.begin, now.begin), std::max(w.end, now.end)};
     }
@@ -60,7 +60,7 @@ class Check {
     for (const Place& p : c.in) f(p);
     for (const Place& p : c.out) f(p);
   }
-  const Buffer& buffer(const Place& p) const { return s_.buffers[static_cast<size_t>(p.buffer)]; }
+  const Buffer& buffer(const Place& p) const { return s_.buffers[p.buffer]; }
 
   void lists() {
     if (!s_.once.empty() && s_.once.size() != s_.calls.size()) found("{} calls and {} marks", s_.calls.size(), s_.once.size());
@@ -79,8 +79,8 @@ class Check {
 
   void places() {
     const auto check = [&](const Place& p, const std::string& owner) {
-      if (p.buffer < 0) return;
-      if (static_cast<size_t>(p.buffer) >= s_.buffers.size()) return found("{} names buffer {}, which there is not", owner, p.buffer);
+      if (p.buffer == none) return;
+      if (p.buffer >= s_.buffers.size()) return found("{} names buffer {}, which there is not", owner, p.buffer);
       if (numel(p.shape) == 0) return;
       const Span at = span_of(p);
       if (at.begin < 0 || at.end > static_cast<int64_t>(buffer(p).bytes))
@@ -100,7 +100,7 @@ class Check {
     }
     for (size_t i = 0; i < s_.calls.size(); ++i)
       each_place(s_.calls[i], [&](const Place& p) {
-        if (p.buffer >= 0 && buffer(p).band >= 0 && buffer(p).band != band_of(s_, i))
+        if (p.buffer != none && buffer(p).band != none && buffer(p).band != band_of(s_, i))
           found("call {} uses %{}, which belongs to band {}", i, p.buffer, buffer(p).band);
       });
   }
@@ -109,29 +109,28 @@ class Check {
     std::vector<char> constant(s_.buffers.size());
     for (size_t i = 0; i < s_.once.size(); ++i) {
       if (!s_.once[i]) continue;
-      if (band_of(s_, i) >= 0) found("call {} runs once and belongs to a band", i);
+      if (band_of(s_, i) != none) found("call {} runs once and belongs to a band", i);
       for (const Place& p : s_.calls[i].in)
-        if (p.buffer >= 0 && !constant[static_cast<size_t>(p.buffer)])
-          found("call {} runs once and reads %{}, which may change", i, p.buffer);
+        if (p.buffer != none && !constant[p.buffer]) found("call {} runs once and reads %{}, which may change", i, p.buffer);
       for (const Place& p : s_.calls[i].out)
-        if (p.buffer >= 0) constant[static_cast<size_t>(p.buffer)] = 1;
+        if (p.buffer != none) constant[p.buffer] = 1;
     }
     for (size_t i = 0; i < s_.once.size(); ++i)
       if (!s_.once[i])
         for (const Place& p : s_.calls[i].out)
-          if (p.buffer >= 0 && constant[static_cast<size_t>(p.buffer)]) found("call {} writes %{}, which is computed once", i, p.buffer);
+          if (p.buffer != none && constant[p.buffer]) found("call {} writes %{}, which is computed once", i, p.buffer);
   }
 
   void order() {
     std::vector<char> written(s_.buffers.size());
     for (size_t b = 0; b < written.size(); ++b) written[b] = s_.buffers[b].kind == Buffer::captured || s_.buffers[b].kind == Buffer::input;
     const auto read = [&](const Place& p, const std::string& owner) {
-      if (p.buffer >= 0 && !written[static_cast<size_t>(p.buffer)]) found("{} reads %{}, which nothing has written", owner, p.buffer);
+      if (p.buffer != none && !written[p.buffer]) found("{} reads %{}, which nothing has written", owner, p.buffer);
     };
     for (size_t i = 0; i < s_.calls.size(); ++i) {
       for (const Place& p : s_.calls[i].in) read(p, fmt::format("call {}", i));
       for (const Place& p : s_.calls[i].out)
-        if (p.buffer >= 0) written[static_cast<size_t>(p.buffer)] = 1;
+        if (p.buffer != none) written[p.buffer] = 1;
     }
     for (const Place& p : s_.results) read(p, "a result");
   }
@@ -154,10 +153,10 @@ class Check {
     std::vector<Life> lives(s_.buffers.size(), {0, SIZE_MAX, 0, 0, 0});
     for (size_t i = 0; i < s_.calls.size(); ++i)
       each_place(s_.calls[i], [&](const Place& p) {
-        if (p.buffer < 0) return;
-        Life& l = lives[static_cast<size_t>(p.buffer)];
-        const int band = buffer(p).band >= 0 ? -1 : band_of(s_, i);
-        const Band* all = band < 0 ? nullptr : &s_.bands[static_cast<size_t>(band)];
+        if (p.buffer == none) return;
+        Life& l = lives[p.buffer];
+        const size_t band = buffer(p).band != none ? none : band_of(s_, i);
+        const Band* all = band == none ? nullptr : &s_.bands[band];
         const bool kept = !s_.once.empty() && s_.once[i];
         l.first = std::min(l.first, kept ? 0 : all ? all->first : i);
         l.last = std::max(l.last, kept ? s_.calls.size() : all ? all->first + all->count - 1 : i);
@@ -165,10 +164,10 @@ class Check {
     for (size_t b = 0; b < s_.buffers.size(); ++b) {
       const Buffer& buffer = s_.buffers[b];
       if (lasts(buffer) || lives[b].first == SIZE_MAX) continue;
-      const Band* band = buffer.band < 0 ? nullptr : &s_.bands[static_cast<size_t>(buffer.band)];
+      const Band* band = buffer.band == none ? nullptr : &s_.bands[buffer.band];
       size_t home = 0;
       if (band)
-        home = s_.arenas.size() + static_cast<size_t>(buffer.band);
+        home = s_.arenas.size() + buffer.band;
       else
         while (home < s_.arenas.size() && s_.arenas[home].device != buffer.device) ++home;
       const int64_t bytes = static_cast<int64_t>(buffer.bytes) / (band ? band->rows : 1) * (band ? band->step : 1);

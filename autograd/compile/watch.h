@@ -17,7 +17,7 @@ class LoopWatch {
   int64_t replayed() const { return replayed_; }
   /// Why steps could not be recorded; empty if they could.
   const std::string& refusal() const { return refusal_; }
-  /// A loop has ended: what CompiledStep calls.
+  /// A loop has ended: what CompiledLoop calls.
   static void ended(int64_t replayed, const std::string& refusal);
 
  private:

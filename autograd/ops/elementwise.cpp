@@ -143,11 +143,8 @@ Tensor fused(const Partial& p, const Tensor& g, const Tensor& a, const Tensor& b
     else
       access(*values[i], shape, inputs[i]);
   Tensor out = allocate({}, shape, g.dtype(), g.device());
-  const Program program{
-      g.dtype(), 4,        static_cast<int>(p.immediates.size()), p.immediates.data(), static_cast<int>(p.code.size()), p.code.data(),
-      1,         &p.result};
   const Access output{out.bytes(), out.dtype(), out.strides()};
-  out.backend().call({}, calls::Elementwise{program, shape, inputs, &output});
+  out.backend().call({}, calls::Elementwise{p.program.program(g.dtype()), shape, inputs, &output});
   return out;
 }
 
@@ -271,21 +268,13 @@ Tensor& operator-=(Tensor& a, Operand b) { return rebind(Op::sub_, "-=", a, b); 
 Tensor& operator*=(Tensor& a, Operand b) { return rebind(Op::mul_, "*=", a, b); }
 Tensor& operator/=(Tensor& a, Operand b) { return rebind(Op::div_, "/=", a, b); }
 
-Tensor run_program(Where at, const ProgramBuilder& builder, std::initializer_list<const Tensor*> operands, const Shape& shape) {
+Tensor run_program(Where at, const ProgramBuilder::Finished& program, std::initializer_list<const Tensor*> operands, const Shape& shape) {
   std::vector<Access> inputs;
   for (const Tensor* x : operands) access(*x, shape, inputs.emplace_back());
   const Tensor& model = **operands.begin();
   Tensor y = allocate(at, shape, model.dtype(), model.device());
-  const Program program{model.dtype(),
-                        static_cast<int>(inputs.size()),
-                        static_cast<int>(builder.immediates.size()),
-                        builder.immediates.data(),
-                        static_cast<int>(builder.code.size()),
-                        builder.code.data(),
-                        1,
-                        &builder.result};
   const Access output{y.bytes(), y.dtype(), y.strides()};
-  y.backend().call(at, calls::Elementwise{program, shape, inputs.data(), &output});
+  y.backend().call(at, calls::Elementwise{program.program(model.dtype()), shape, inputs.data(), &output});
   return y;
 }
 

@@ -1,44 +1,9 @@
 // A partial read as a program: the second reading of the table's derivative column. An Expr stands for a register of the program being
 // built, so that the same text, `y * (1 - y)`, serves tensors and registers.
 #pragma once
-#include <initializer_list>
-#include <vector>
-
-#include "autograd/backend/program.h"
+#include "autograd/backend/program_builder.h"
 
 namespace scoregrad {
-
-/// A program under construction. Equal instructions are merged, so a partial may say the same thing twice.
-class ProgramBuilder {
- public:
-  /// `operands` registers come first.
-  explicit ProgramBuilder(int operands) : operands_(operands) {}
-
-  struct Value {
-    bool is_number;
-    int place;  // which operand or instruction; of a number, which immediate
-    bool is_operand;
-  };
-  Value operand(int i) const { return {false, i, true}; }
-  Value number(double v);
-  Value apply(Op op, std::initializer_list<Value> arguments);
-
-  /// The finished instructions, with registers numbered for `operands` operands and then the immediates.
-  void finish(Value result);
-  std::vector<Instr> code;
-  std::vector<Immediate> immediates;
-  uint16_t result = 0;
-
- private:
-  struct Step {
-    Op op;
-    Value arguments[3];
-    int count;
-  };
-  uint16_t register_of(Value v) const;
-  int operands_;
-  std::vector<Step> steps_;
-};
 
 struct Expr {
   ProgramBuilder* builder;
@@ -46,7 +11,7 @@ struct Expr {
   Expr(double number) : builder(nullptr), value{}, literal(number) {}
   Expr(ProgramBuilder* b, ProgramBuilder::Value v) : builder(b), value(v) {}
   double literal = 0;
-  ProgramBuilder::Value in(ProgramBuilder* b) const { return builder ? value : b->number(literal); }
+  ProgramBuilder::Value in(ProgramBuilder* b) const { return builder ? value : b->number({literal, static_cast<int64_t>(literal)}); }
 };
 
 namespace expression {

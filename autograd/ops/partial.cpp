@@ -22,18 +22,16 @@ constexpr bool mentions(std::string_view text, char name) {
 
 template <class Text>
 Partial make(std::string_view text, Text expression, Tensor (*on_tensors)(const Tensor&, const Tensor&, const Tensor&, const Tensor&)) {
-  Partial p{Partial::other, mentions(text, 'a') || mentions(text, 'x'), mentions(text, 'b'), mentions(text, 'y'), {}, {}, 0, on_tensors};
-  ProgramBuilder builder(4);
-  const auto in = [&](int i) { return Expr(&builder, builder.operand(i)); };
-  const auto value = expression(in(1), in(2), in(3));
+  Partial p{Partial::other, mentions(text, 'a') || mentions(text, 'x'), mentions(text, 'b'), mentions(text, 'y'), {}, on_tensors};
+  ProgramBuilder builder;
+  const auto in = [&] { return Expr(&builder, builder.operand()); };
+  const Expr g = in(), a = in(), b = in(), y = in();
+  const auto value = expression(a, b, y);
   if constexpr (std::is_same_v<decltype(value), const None>) {
     p.kind = Partial::none;
   } else {
     if (text == "1") p.kind = Partial::one;
-    builder.finish((in(0) * value).value);
-    p.code = builder.code;
-    p.immediates = builder.immediates;
-    p.result = builder.result;
+    p.program = builder.finish({(g * value).value}, true);
   }
   return p;
 }
@@ -65,7 +63,7 @@ const Partial& partial(Op op, int operand) {
     default: break;
   }
   // clang-format on
-  static const Partial flat{Partial::none, false, false, false, {}, {}, 0, nullptr};
+  static const Partial flat{Partial::none, false, false, false, {}, nullptr};
   return flat;
 }
 

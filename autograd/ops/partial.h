@@ -1,7 +1,6 @@
 // The derivative column of the elementwise table, in its two readings.
 #pragma once
-#include <vector>
-
+#include "autograd/backend/program_builder.h"
 #include "autograd/ops/elementwise.h"
 
 namespace scoregrad {
@@ -15,10 +14,8 @@ struct Partial {
   };
   Kind kind;
   bool uses_a, uses_b, uses_y;  ///< what the expression mentions; a unary row's x counts as a
-  /// g * partial with registers g, a, b, y (unused ones included), then the immediates, then the results.
-  std::vector<Instr> code;
-  std::vector<Immediate> immediates;
-  uint16_t result;
+  /// g * partial of the operands g, a, b, y, unused ones included.
+  ProgramBuilder::Finished program;
   /// g times the expression, in tensors; what is not mentioned may be undefined.
   Tensor (*on_tensors)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y);
 };

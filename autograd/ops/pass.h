@@ -8,17 +8,16 @@
 namespace scoregrad {
 
 /// The program on operands that broadcast to `shape`, all of one dtype and device; leaves no graph.
-Tensor run_program(Where at, const ProgramBuilder& program, std::initializer_list<const Tensor*> operands, const Shape& shape);
+Tensor run_program(Where at, const ProgramBuilder::Finished& program, std::initializer_list<const Tensor*> operands, const Shape& shape);
 
 /// expression(x, ...) with each operand an Expr:  one_pass(at, shape, [](Expr a, Expr b) { return a * b + 1; }, a, b).
 template <class F, class... T>
 Tensor one_pass(Where at, const Shape& shape, F expression, const T&... operands) {
-  ProgramBuilder builder(sizeof...(operands));
-  int place = 0;
-  const auto in = [&](const Tensor&) { return Expr(&builder, builder.operand(place++)); };
+  ProgramBuilder builder;
+  const auto in = [&](const Tensor&) { return Expr(&builder, builder.operand()); };
   const std::tuple arguments{in(operands)...};  // braces: in this order
-  builder.finish(std::apply(expression, arguments).value);
-  return run_program(at, builder, {&operands...}, shape);
+  const Expr result = std::apply(expression, arguments);
+  return run_program(at, builder.finish({result.value}, true), {&operands...}, shape);
 }
 
 }  // namespace scoregrad

@@ -1,6 +1,7 @@
 // Law: Monte-Carlo estimates compile their blocks without being asked: the same values, gradients and paths, and eager blocks where a score
 // cannot be recorded.
 #include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 
 #include "autograd/compile/watch.h"
 #include "losses/c2_estimators.h"

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "autograd/graph/gradient.h"
 #include "nn/ema.h"
 #include "nn/mlp.h"

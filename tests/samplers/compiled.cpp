@@ -1,6 +1,7 @@
 // Law: samplers compile their steps without being asked, and nobody can tell but by the clock: the same bits, stops, draws and errors, and
 // eager steps where a score cannot be recorded.
 #include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 
 #include <cstring>
 

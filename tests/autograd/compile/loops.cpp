@@ -1,10 +1,11 @@
-// A lenient step, as the library's loops have it: what it does where nothing can be replayed, and what it undoes where it replays.
+// A step of the library's loops: what it does where nothing can be replayed, and what it undoes where it replays.
 #include <cstdlib>
 #include <functional>
 #include <optional>
 
 #include "autograd/backend/machine.h"
 #include "autograd/compile/compile.h"
+#include "autograd/compile/loop.h"
 #include "autograd/graph/checkpoint.h"
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/ops.h"
@@ -27,7 +28,7 @@ TEST_CASE("a lenient step replays from its first call on, and is called in calls
     std::vector<int> called;
     int call = 0;
     const Tensor total = zeros({3, 3}, f64), one = eye(3, f64);
-    CompiledStep step(
+    CompiledLoop step(
         [&](const Tensors& x) {
           called.push_back(call);
           add_(total, products ? matmul(one, x[0]) : x[0]);
@@ -46,7 +47,7 @@ TEST_CASE("a lenient step replays from its first call on, and is called in calls
 
 TEST_CASE("a called step with products leaves captured tensors and arguments as one step leaves them") {
   const Tensor w = full({2, 2}, 1, f64), counter = indices({0}, Shape{}), x = full({2, 2}, 3, f64);
-  CompiledStep step(
+  CompiledLoop step(
       [&](const Tensors& in) {
         add_(in[0], matmul(w, in[0]));  // writes its argument
         copy_(w, 0.5 * w);
@@ -69,9 +70,9 @@ TEST_CASE("where products are made in blocks of rows, a step that is called has 
   const Tensor first = normal({d, d}, Key(1), o) / 7, bias = normal({d}, Key(2), o);
   // Twenty steps, by a new compiled step after every `piece`.
   bool blocked = false;
-  const auto run = [&](int piece, CompileOptions how) {
+  const auto run = [&](int piece, LoopOptions how) {
     const Tensor w = first.to(float64).to(float32).requires_grad(), counter = scalar(0, f64);
-    std::optional<CompiledStep> step;
+    std::optional<CompiledLoop> step;
     Tensor x = normal({n, d}, Key(3), o);
     for (int call = 0; call < 20; ++call) {
       if (call % piece == 0)
@@ -123,7 +124,7 @@ TEST_CASE("a lenient step that reads on the host, keeps what it made or returns 
     const auto& f = step_of_case;  // clang 14 captures no structured binding
     CAPTURE(why);
     calls = 0;
-    CompiledStep step(
+    CompiledLoop step(
         [&](const Tensors& x) {
           ++calls;
           add_(total, 1);
@@ -143,7 +144,7 @@ TEST_CASE("a lenient step that reads on the host, keeps what it made or returns 
 
 TEST_CASE("what a step makes at its first call only is no reason to stay eager") {
   Tensor moment;
-  CompiledStep step(
+  CompiledLoop step(
       [&](const Tensors& x) {
         if (!moment.defined()) moment = zeros({3}, f64);
         add_(moment, x[0]);
@@ -156,7 +157,7 @@ TEST_CASE("what a step makes at its first call only is no reason to stay eager")
 
 TEST_CASE("an error that the step throws is the caller's, and the step goes on afterwards") {
   int calls = 0;
-  CompiledStep step(
+  CompiledLoop step(
       [&](const Tensors& x) {
         if (++calls == 2) throw Error(Where::here(), "not now");
         return Tensors{x[0] + 1};
@@ -170,7 +171,7 @@ TEST_CASE("an error that the step throws is the caller's, and the step goes on a
 
 TEST_CASE("a replay that fails throws at the line that would have failed, with the message of the eager op") {
   const auto line = [](const Tensors& x) { return Tensors{cholesky(x[0])}; };
-  CompiledStep step(line, for_loop(100));
+  CompiledLoop step(line, for_loop(100));
   const Tensor good = eye(2, f64), bad = -eye(2, f64);
   for (int call = 0; call < 3; ++call) step({good});
   CHECK(message_of([&] { step({bad}); }) == message_of([&] { line({bad}); }));
@@ -180,7 +181,7 @@ TEST_CASE("a replay that fails throws at the line that would have failed, with t
 TEST_CASE("a difference that comes at once turns a step eager; one that comes where calls went unseen is an error") {
   const auto with = [](int when, int calls) {
     double factor = 1;
-    CompiledStep step([&](const Tensors& x) { return Tensors{x[0] * factor}; }, for_loop(100));
+    CompiledLoop step([&](const Tensors& x) { return Tensors{x[0] * factor}; }, for_loop(100));
     for (int call = 1; call <= calls; ++call) {
       if (call == when) factor = 2;
       CHECK(apart(step({ramp()})[0], factor * ramp()) == 0);
@@ -191,7 +192,7 @@ TEST_CASE("a difference that comes at once turns a step eager; one that comes wh
   CHECK(contains(with(3, 20), "a number of the host changed from 1 to 2"));
   CHECK(contains(message_of([&] {
                    double factor = 1;
-                   CompiledStep step([&](const Tensors& x) { return Tensors{x[0] * factor}; }, for_loop(100));
+                   CompiledLoop step([&](const Tensors& x) { return Tensors{x[0] * factor}; }, for_loop(100));
                    for (int call = 1; call <= 17; ++call) {
                      if (call == 12) factor = 2;
                      step({ramp()});
@@ -203,7 +204,7 @@ TEST_CASE("a difference that comes at once turns a step eager; one that comes wh
 TEST_CASE("a number that changes and is back before it is looked at is not seen; in a tensor it is") {
   double factor = 1;
   const Tensor held = scalar(1, f64);
-  CompiledStep step([&](const Tensors& x) { return Tensors{x[0] * factor, x[0] * held}; }, for_loop(100));
+  CompiledLoop step([&](const Tensors& x) { return Tensors{x[0] * factor, x[0] * held}; }, for_loop(100));
   for (int call = 1; call <= 40; ++call) {
     factor = call == 20 ? 2 : 1;
     copy_(held, scalar(factor, f64));
@@ -215,7 +216,7 @@ TEST_CASE("a number that changes and is back before it is looked at is not seen;
 
 TEST_CASE("a layout that cannot be recorded stays eager by itself; one that differs speaks for all") {
   double factor = 1;
-  CompiledStep step([&](const Tensors& x) { return Tensors{x[0].extent(0) == 2 ? x[0] * sum(x[0]).item() : x[0] * factor}; },
+  CompiledLoop step([&](const Tensors& x) { return Tensors{x[0].extent(0) == 2 ? x[0] * sum(x[0]).item() : x[0] * factor}; },
                     for_loop(100));
   for (int call = 0; call < 12; ++call)
     for (int64_t n : {2, 3, 4}) CHECK(apart(step({full({n}, 1, f64)})[0], full({n}, n == 2 ? 2 : 1, f64)) == 0);
@@ -232,7 +233,7 @@ TEST_CASE("inside another compiled step, and where the switch is off, a loop's s
     ++calls;
     return Tensors{x[0] + 1};
   };
-  CompiledStep inner(f, for_loop(100));
+  CompiledLoop inner(f, for_loop(100));
   auto outer = compile([&](const Tensor& x) { return inner({x})[0] * 2; });
   for (int call = 0; call < 6; ++call) CHECK(apart(outer(ramp()), (ramp() + 1) * 2) == 0);
   CHECK((calls == 3 && inner.replayed() == 1));  // its first call was not inside a record
@@ -257,7 +258,7 @@ TEST_CASE("SCOREGRAD_COMPILE=off leaves loops eager until a program says otherwi
 }
 
 TEST_CASE("SCOREGRAD_COMPILE=log says on stderr which loop stays eager and why") {
-  CompiledStep step([](const Tensors& x) { return Tensors{x[0] * sum(x[0]).item()}; }, for_loop(100));
+  CompiledLoop step([](const Tensors& x) { return Tensors{x[0] * sum(x[0]).item()}; }, for_loop(100));
   for (int call = 0; call < 5; ++call) step({ramp()});
   CHECK(contains(step.refusal(), "read on the host"));
 }
@@ -270,20 +271,20 @@ TEST_CASE("a compiled checkpointed step holds no more bytes at its peak than the
     for (int i = 0; i < 6; ++i) h = saving ? checkpoint(layer, h) : layer(h);
     return grad(sum(h), Tensors{w});
   };
-  const auto peak = [&](CompiledStep& step, int calls) {
+  const auto peak = [&](auto& step, int calls) {
     const int64_t before = memory().live;
-    for (int call = 0; call < calls; ++call) step({x});
+    for (int call = 0; call < calls; ++call) step(Tensors{x});
     reset_peak_memory();
-    step({x});
+    step(Tensors{x});
     return memory().peak - before;
   };
-  for (CompileOptions how : {CompileOptions{}, for_loop(1000)}) {
-    CompiledStep eager([&](const Tensors& in) { return body(in, true); }, {.enabled = false});
-    CompiledStep compiled([&](const Tensors& in) { return body(in, true); }, how);
-    CompiledStep unsaved([&](const Tensors& in) { return body(in, false); }, {.enabled = false});
-    const int64_t by_eager = peak(eager, 3), by_compiled = peak(compiled, 3), without = peak(unsaved, 3);
-    CHECK(compiled.replayed() > 0);
-    CHECK(by_compiled <= by_eager);
-    CHECK(by_eager < without);
-  }
+  const compiled::Step saving = [&](const Tensors&in) { return body(in, true); }, plain = [&](const Tensors&in) { return body(in, false); };
+  const int64_t by_eager = peak(saving, 3), without = peak(plain, 3);
+  CompiledStep step(saving);
+  CompiledLoop loop(saving);
+  CHECK(peak(step, 3) <= by_eager);
+  CHECK(peak(loop, 3) <= by_eager);
+  CHECK(by_eager < without);
+  CHECK(step.replayed() > 0);
+  CHECK(loop.replayed() > 0);
 }

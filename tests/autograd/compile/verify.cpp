@@ -66,7 +66,7 @@ TEST_CASE("each fault of a broken pass is found") {
   const auto is_matmul = [](const compiled::Call& c) { return compiled::is<calls::Matmul>(c); };
   const auto writes_state = [&](const compiled::Call& c) {
     return std::any_of(c.out.begin(), c.out.end(), [&](const auto& p) {
-      return p.buffer >= 0 && r.recorded.buffers[static_cast<size_t>(p.buffer)].kind == compiled::Buffer::captured;
+      return p.buffer != compiled::none && r.recorded.buffers[p.buffer].kind == compiled::Buffer::captured;
     });
   };
   const size_t sums = where_is(r.planned, is_cumsum), product = where_is(r.planned, is_matmul), state = where_is(r.planned, writes_state);
@@ -92,11 +92,9 @@ TEST_CASE("each fault of a broken pass is found") {
              "stores register 99"));
   CHECK(says(r.after([&](Sequence& s) { s.bands = {{0, 2, 8, 2}, {1, 2, 8, 2}}; }), "inside the one before"));
   CHECK(says(r.after([&](Sequence& s) { s.bands = {{0, 2, 0, 2}}; }), "no calls or no rows"));
-  CHECK(says(r.after([&](Sequence& s) { s.buffers[static_cast<size_t>(s.calls[sums].in[0].buffer)].band = 0; }), "belongs to band 0"));
+  CHECK(says(r.after([&](Sequence& s) { s.buffers[s.calls[sums].in[0].buffer].band = 0; }), "belongs to band 0"));
   CHECK(says(r.after([&](Sequence& s) { s.arenas[0].bytes = 64; }), "outside its arena"));
-  CHECK(says(r.after([&](Sequence& s) {
-    s.arena_offset[static_cast<size_t>(s.calls[sums].in[0].buffer)] = s.arena_offset[static_cast<size_t>(s.calls[sums].out[0].buffer)];
-  }),
+  CHECK(says(r.after([&](Sequence& s) { s.arena_offset[s.calls[sums].in[0].buffer] = s.arena_offset[s.calls[sums].out[0].buffer]; }),
              "live at the same time in the same place"));
 }
 

@@ -9,7 +9,7 @@ namespace scoregrad::compiled {
 class BandReplay {
  public:
   /// Band `index` of a planned sequence, which must outlive this.
-  BandReplay(const Sequence& s, int index, Where at);
+  BandReplay(const Sequence& s, size_t index, Where at);
   ~BandReplay();
   BandReplay(BandReplay&&) noexcept;
   /// bases[b]: where buffer b lies in this step; null for the band's own.
@@ -20,7 +20,7 @@ class BandReplay {
   void work(int64_t i, int worker) const;
 
   const Sequence* sequence_;
-  int index_;
+  size_t index_;
   std::vector<std::unique_ptr<Worker>> workers_;  // each thread binds the calls for itself
   const std::vector<char*>* bases_ = nullptr;     // of the step that is running
 };

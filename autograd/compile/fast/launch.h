@@ -8,16 +8,7 @@
 #include "autograd/backend/machine.h"
 #include "autograd/compile/call.h"
 
-namespace scoregrad {
-
-/// Whether a step whose calls are all on a GPU is replayed as one launch.
-enum class OneLaunch : uint8_t {
-  where_it_pays,  ///< where its copies are few and small beside the calls that it saves
-  always,         ///< where it is possible
-  never
-};
-
-namespace compiled {
+namespace scoregrad::compiled {
 
 class Launch {
  public:
@@ -61,5 +52,4 @@ class Launch {
   MatmulPrecision precision_{};
 };
 
-}  // namespace compiled
-}  // namespace scoregrad
+}  // namespace scoregrad::compiled

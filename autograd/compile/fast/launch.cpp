@@ -1,4 +1,4 @@
-#include "autograd/compile/launch.h"
+#include "autograd/compile/fast/launch.h"
 
 #include <fmt/format.h>
 
@@ -30,6 +30,11 @@ void log(Where at, const std::string& what) {
 
 }  // namespace
 
+Sequence launch(Sequence s) {
+  s.one_launch = true;
+  return s;
+}
+
 Launch::Launch(const Sequence& s, OneLaunch use, Where at) : at_(s.calls.empty() || !s.calls[0].at ? at : s.calls[0].at) {
   decide(s, use);
   if (backend_ && !obstacle_.empty()) log(at_, "replayed call by call: " + obstacle_);
@@ -46,9 +51,9 @@ void Launch::decide(const Sequence& s, OneLaunch use) {
     else
       backend_ = b;
     for (const Place& p : s.calls[i].out)
-      if (p.buffer >= 0) device_ = s.buffers[static_cast<size_t>(p.buffer)].device;
+      if (p.buffer != none) device_ = s.buffers[p.buffer].device;
   }
-  if (use == OneLaunch::never || left_out("launch")) obstacle_ = "it is switched off";
+  if (use == OneLaunch::never || !s.one_launch) obstacle_ = "it is switched off";
   if (calls == 0) obstacle_ = "there are no calls";
   if (!obstacle_.empty()) return;
 
@@ -72,8 +77,8 @@ Launch::~Launch() { forget(); }
 void Launch::find_moved(const Sequence& s) {
   std::vector<size_t> index(s.buffers.size(), SIZE_MAX);
   const auto touch = [&](const Place& p, bool written) {
-    if (p.buffer < 0) return;
-    const auto b = static_cast<size_t>(p.buffer);
+    if (p.buffer == none) return;
+    const size_t b = p.buffer;
     const Buffer::Kind kind = s.buffers[b].kind;
     if (kind != Buffer::input && kind != Buffer::output) return;
     const auto size = static_cast<int64_t>(size_of(p.dtype));

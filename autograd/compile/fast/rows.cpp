@@ -1,4 +1,4 @@
-#include "autograd/compile/rows.h"
+#include "autograd/compile/fast/rows.h"
 
 #include <algorithm>
 
@@ -31,7 +31,7 @@ int64_t rows_of(const Call& c) {
   for (size_t k = 0; k < c.in.size(); ++k)
     if (!reads_whole(c, k) && first(c.in[k]) != rows) return 0;
   for (const Place& p : c.out)
-    if (p.buffer < 0 || first(p) != rows) return 0;
+    if (p.buffer == none || first(p) != rows) return 0;
   return rows;
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "autograd/compile/fast/rows.h"
 #include "autograd/compile/passes.h"
-#include "autograd/compile/rows.h"
 
 namespace scoregrad::compiled {
 namespace {
@@ -23,16 +23,16 @@ struct Touched {
   explicit Touched(const Sequence& s) : read(s.buffers.size()), written(s.buffers.size()) {}
   void add(const Call& c) {
     for (const Place& p : c.in)
-      if (p.buffer >= 0) read[static_cast<size_t>(p.buffer)] = 1;
+      if (p.buffer != none) read[p.buffer] = 1;
     for (const Place& p : c.out)
-      if (p.buffer >= 0) written[static_cast<size_t>(p.buffer)] = 1;
+      if (p.buffer != none) written[p.buffer] = 1;
   }
   /// True if c may not change places with them.
   bool orders(const Call& c) const {
     for (const Place& p : c.in)
-      if (p.buffer >= 0 && written[static_cast<size_t>(p.buffer)]) return true;
+      if (p.buffer != none && written[p.buffer]) return true;
     for (const Place& p : c.out)
-      if (p.buffer >= 0 && (written[static_cast<size_t>(p.buffer)] || read[static_cast<size_t>(p.buffer)])) return true;
+      if (p.buffer != none && (written[p.buffer] || read[p.buffer])) return true;
     return false;
   }
 };
@@ -47,13 +47,13 @@ class Growing {
     const int64_t extent = c.backend->share ? rows_of(c) : 0, rows = members_ == 0 ? extent : std::gcd(rows_, extent);
     if (extent == 0 || rows < limits_.least_rows || (members_ > 0 && c.backend != backend_)) return false;
     for (size_t k = 0; k < c.in.size(); ++k) {
-      if (c.in[k].buffer < 0) return false;
-      const auto b = static_cast<size_t>(c.in[k].buffer);
+      if (c.in[k].buffer == none) return false;
+      const size_t b = c.in[k].buffer;
       if (!touched_.written[b]) continue;
       if (reads_whole(c, k) || !lies_by_rows(c.in[k], s_.buffers[b], rows)) return false;
     }
     for (const Place& p : c.out) {
-      const auto b = static_cast<size_t>(p.buffer);
+      const size_t b = p.buffer;
       const auto by_rows = [&](const Place& q) { return lies_by_rows(q, s_.buffers[b], rows); };
       if (whole_[b] || !by_rows(p) || !std::all_of(places_[b].begin(), places_[b].end(), by_rows)) return false;
       for (size_t k = 0; k < c.in.size(); ++k)
@@ -66,13 +66,13 @@ class Growing {
     backend_ = c.backend;
     ns_ += flops_of(c) / 100;
     for (size_t k = 0; k < c.in.size(); ++k) {
-      const auto b = static_cast<size_t>(c.in[k].buffer);
+      const size_t b = c.in[k].buffer;
       if (reads_whole(c, k))
         whole_[b] = 1;
       else
         places_[b].push_back(c.in[k]);
     }
-    for (const Place& p : c.out) places_[static_cast<size_t>(p.buffer)].push_back(p);
+    for (const Place& p : c.out) places_[p.buffer].push_back(p);
     if (is<calls::Matmul>(c) && c.out[0].shape.rank == 2) {
       // Each block packs the right factor anew: enough rows make up for it.
       const int64_t enough = numel(c.in[1].shape) >= 512 * 512 ? 256 : 128;
@@ -147,21 +147,25 @@ void deal(const Sequence& s, size_t begin, size_t end, const BlockLimits& limits
 
 /// What only one band uses, row by row, is its own.
 void give_local_buffers(Sequence& s) {
-  std::vector<int> owner(s.buffers.size(), -2);  // -2: nobody yet, -1: shared
-  const auto use = [&](const Place& p, int band, bool divided) {
-    if (p.buffer < 0) return;
-    const auto b = static_cast<size_t>(p.buffer);
-    const bool fits = band >= 0 && divided && lies_by_rows(p, s.buffers[b], s.bands[static_cast<size_t>(band)].rows);
-    owner[b] = fits && (owner[b] == -2 || owner[b] == band) ? band : -1;
+  struct Owner {
+    bool known = false;
+    size_t band = none;  // none: shared
+  };
+  std::vector<Owner> owner(s.buffers.size());
+  const auto use = [&](const Place& p, size_t band, bool divided) {
+    if (p.buffer == none) return;
+    const size_t b = p.buffer;
+    const bool fits = band != none && divided && lies_by_rows(p, s.buffers[b], s.bands[band].rows);
+    owner[b] = {true, fits && (!owner[b].known || owner[b].band == band) ? band : none};
   };
   for (size_t i = 0; i < s.calls.size(); ++i) {
-    const int band = band_of(s, i);
+    const size_t band = band_of(s, i);
     const Call& c = s.calls[i];
-    for (size_t k = 0; k < c.in.size(); ++k) use(c.in[k], band, band >= 0 && !reads_whole(c, k));
+    for (size_t k = 0; k < c.in.size(); ++k) use(c.in[k], band, band != none && !reads_whole(c, k));
     for (const Place& p : c.out) use(p, band, true);
   }
   for (size_t b = 0; b < owner.size(); ++b)
-    if (!lasts(s.buffers[b]) && owner[b] >= 0) s.buffers[b].band = owner[b];
+    if (!lasts(s.buffers[b])) s.buffers[b].band = owner[b].band;
 }
 
 }  // namespace

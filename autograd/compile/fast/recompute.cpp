@@ -2,8 +2,8 @@
 // memory suffice: an addition costs a tenth of a load.
 #include <algorithm>
 
+#include "autograd/compile/joint.h"
 #include "autograd/compile/passes.h"
-#include "autograd/compile/program_builder.h"
 
 namespace scoregrad::compiled {
 namespace {
@@ -39,9 +39,9 @@ class Recomputation {
       : s_(s), filled_(fills(s)), value_(values(s)), readers_(s.buffers.size()), writers_(s.buffers.size()) {
     for (size_t i = 0; i < s.calls.size(); ++i) {
       for (const Place& p : s.calls[i].in)
-        if (p.buffer >= 0) readers_[static_cast<size_t>(p.buffer)].push_back(i);
+        if (p.buffer != none) readers_[p.buffer].push_back(i);
       for (const Place& p : s.calls[i].out)
-        if (p.buffer >= 0) writers_[static_cast<size_t>(p.buffer)].push_back(i);
+        if (p.buffer != none) writers_[p.buffer].push_back(i);
     }
   }
 
@@ -63,7 +63,7 @@ class Recomputation {
     std::vector<size_t> targets;
     for (size_t k = 0; k < made.out.size(); ++k)
       if (movable[k])
-        for (size_t r : readers_[static_cast<size_t>(made.out[k].buffer)])
+        for (size_t r : readers_[made.out[k].buffer])
           if (std::find(targets.begin(), targets.end(), r) == targets.end()) targets.push_back(r);
     if (targets.empty()) return;
     const Call part = rest_of(made, movable);
@@ -77,7 +77,7 @@ class Recomputation {
       reroute(targets[t], replaced[t]);
       s_.calls[targets[t]] = std::move(replaced[t]);
     }
-    ProgramBuilder rest(filled_);
+    JointProgram rest(filled_);
     rest.add(made);
     s_.calls[i] = rest.finish(made, made.dtype, [&](const Place& p) {
       const auto at = std::find(made.out.begin(), made.out.end(), p);
@@ -87,7 +87,7 @@ class Recomputation {
 
   // Only programs over the same shape read it, as it was stored.
   bool is_private(size_t i, const Place& p) const {
-    const auto b = static_cast<size_t>(p.buffer);
+    const size_t b = p.buffer;
     if (!value_[b] || lasts(s_.buffers[b]) || readers_[b].empty()) return false;
     return std::all_of(readers_[b].begin(), readers_[b].end(), [&](size_t r) {
       const Call& c = s_.calls[r];
@@ -97,7 +97,7 @@ class Recomputation {
   }
 
   // Once written it keeps its contents to the step's end.
-  bool lies_still(const Place& p) const { return p.buffer >= 0 && value_[static_cast<size_t>(p.buffer)]; }
+  bool lies_still(const Place& p) const { return p.buffer != none && value_[p.buffer]; }
 
   // A result stays stored if it takes an instruction that costs more than a load, counted from what stays stored before it.
   void keep_what_is_dear(const Call& made, std::vector<char>& movable) const {
@@ -121,17 +121,17 @@ class Recomputation {
     part.in.clear(), part.code.clear(), part.out.clear(), part.results.clear();
     const size_t loads = made.in.size(), known = loads + made.immediates.size();
     std::vector<Place> kept;
-    std::vector<int> operand(known + made.code.size(), -1);  // a register that stays stored -> its place among `kept`
+    std::vector<size_t> operand(known + made.code.size(), none);  // a register that stays stored -> its place among `kept`
     for (size_t k = 0; k < made.out.size(); ++k)
       if (!movable[k] && made.results[k] >= known && lies_still(made.out[k])) {
-        operand[made.results[k]] = static_cast<int>(kept.size());
+        operand[made.results[k]] = kept.size();
         kept.push_back(made.out[k]);
       }
     part.in = made.in;
     part.in.insert(part.in.end(), kept.begin(), kept.end());
     const auto number = [&](uint16_t r) {
       if (r < loads) return r;
-      if (operand[r] >= 0) return static_cast<uint16_t>(loads + static_cast<size_t>(operand[r]));
+      if (operand[r] != none) return static_cast<uint16_t>(loads + operand[r]);
       return static_cast<uint16_t>(r + kept.size());
     };
     for (const Instr& x : made.code)
@@ -146,10 +146,10 @@ class Recomputation {
 
   // What call i reads is unchanged when the readers of its result run.
   bool lies_unchanged(size_t i, const std::vector<Place>& in, const Place& result) const {
-    for (size_t r : readers_[static_cast<size_t>(result.buffer)])
+    for (size_t r : readers_[result.buffer])
       for (const Place& p : in) {
-        if (p.buffer < 0) continue;
-        for (size_t w : writers_[static_cast<size_t>(p.buffer)])
+        if (p.buffer == none) continue;
+        for (size_t w : writers_[p.buffer])
           if (w >= i && w <= r) return false;
       }
     return true;
@@ -157,7 +157,7 @@ class Recomputation {
 
   Call joined(const Call& part, size_t reader) const {
     const Call& c = s_.calls[reader];
-    ProgramBuilder both(filled_);
+    JointProgram both(filled_);
     both.add(part);
     both.add(c);
     return both.finish(c, c.dtype, [&](const Place& p) { return std::find(c.out.begin(), c.out.end(), p) != c.out.end(); });
@@ -166,12 +166,12 @@ class Recomputation {
   // Call i reads what c reads.
   void reroute(size_t i, const Call& c) {
     for (const Place& p : s_.calls[i].in)
-      if (p.buffer >= 0) {
-        auto& list = readers_[static_cast<size_t>(p.buffer)];
+      if (p.buffer != none) {
+        auto& list = readers_[p.buffer];
         list.erase(std::remove(list.begin(), list.end(), i), list.end());
       }
     for (const Place& p : c.in)
-      if (p.buffer >= 0) readers_[static_cast<size_t>(p.buffer)].push_back(i);
+      if (p.buffer != none) readers_[p.buffer].push_back(i);
   }
 
   Sequence& s_;

@@ -1,10 +1,10 @@
-#include "autograd/compile/band.h"
+#include "autograd/compile/fast/band.h"
 
 #include <algorithm>
 #include <deque>
 
 #include "autograd/backend/machine.h"
-#include "autograd/compile/rows.h"
+#include "autograd/compile/fast/rows.h"
 
 namespace scoregrad::compiled {
 
@@ -12,7 +12,7 @@ namespace scoregrad::compiled {
 struct BandReplay::Worker {
   struct Pointer {
     void** at;
-    int buffer;
+    size_t buffer;
     int64_t offset, row_bytes;
   };
   struct Extent {
@@ -27,20 +27,20 @@ struct BandReplay::Worker {
   std::vector<Draw> draws;
   Tensor memory;  // of the band's own buffers
 
-  Worker(const Sequence& s, int index, Where at) {
-    const Band& band = s.bands[static_cast<size_t>(index)];
+  Worker(const Sequence& s, size_t index, Where at) {
+    const Band& band = s.bands[index];
     if (band.local_bytes > 0) memory = allocate(at, {band.local_bytes}, DType::boolean, cpu);
     for (size_t i = band.first; i < band.first + band.count; ++i) bind(s, index, s.calls[i]);
   }
 
-  void bind(const Sequence& s, int index, const Call& c) {
-    const int64_t rows = s.bands[static_cast<size_t>(index)].rows;
+  void bind(const Sequence& s, size_t index, const Call& c) {
+    const int64_t rows = s.bands[index].rows;
     size_t operand = 0;
     const auto point = [&](void*& data, const Place& p) {
       const size_t k = operand++;  // operands first, then results
       data = nullptr;
-      if (s.buffers[static_cast<size_t>(p.buffer)].band == index)
-        data = memory.bytes() + s.arena_offset[static_cast<size_t>(p.buffer)] + p.offset;
+      if (s.buffers[p.buffer].band == index)
+        data = memory.bytes() + s.arena_offset[p.buffer] + p.offset;
       else
         pointers.push_back({&data, p.buffer, p.offset, k < c.in.size() && reads_whole(c, k) ? 0 : row_bytes(p, rows)});
     };
@@ -62,7 +62,7 @@ struct BandReplay::Worker {
   }
 };
 
-BandReplay::BandReplay(const Sequence& s, int index, Where at) : sequence_(&s), index_(index) {
+BandReplay::BandReplay(const Sequence& s, size_t index, Where at) : sequence_(&s), index_(index) {
   workers_.push_back(std::make_unique<Worker>(s, index, at));
 }
 
@@ -70,7 +70,7 @@ BandReplay::~BandReplay() = default;
 BandReplay::BandReplay(BandReplay&&) noexcept = default;
 
 void BandReplay::run(const std::vector<char*>& bases, Where at) {
-  const Band& band = sequence_->bands[static_cast<size_t>(index_)];
+  const Band& band = sequence_->bands[index_];
   while (workers_.size() < static_cast<size_t>(threads())) workers_.push_back(std::make_unique<Worker>(*sequence_, index_, at));
   bases_ = &bases;
   const auto work = [](void* self, int64_t i, int worker) { static_cast<const BandReplay*>(self)->work(i, worker); };
@@ -78,10 +78,10 @@ void BandReplay::run(const std::vector<char*>& bases, Where at) {
 }
 
 void BandReplay::work(int64_t i, int worker) const {
-  const Band& band = sequence_->bands[static_cast<size_t>(index_)];
+  const Band& band = sequence_->bands[index_];
   Worker& mine = *workers_[static_cast<size_t>(worker)];
   const int64_t row = i * band.step, rows = std::min(band.step, band.rows - row);
-  for (const Worker::Pointer& p : mine.pointers) *p.at = (*bases_)[static_cast<size_t>(p.buffer)] + p.offset + row * p.row_bytes;
+  for (const Worker::Pointer& p : mine.pointers) *p.at = (*bases_)[p.buffer] + p.offset + row * p.row_bytes;
   for (const Worker::Extent& e : mine.extents) *e.extent = rows * e.per_row;
   for (const Worker::Draw& d : mine.draws) *d.offset = d.first + static_cast<uint64_t>(row) * d.per_row;
   for (const Bound& call : mine.calls) call();

@@ -59,14 +59,14 @@ Sequence absorb(Sequence s) {
   std::vector<std::vector<size_t>> readers(s.buffers.size());
   for (size_t i = 0; i < s.calls.size(); ++i)
     for (const Place& p : s.calls[i].in)
-      if (p.buffer >= 0) readers[static_cast<size_t>(p.buffer)].push_back(i);
+      if (p.buffer != none) readers[p.buffer].push_back(i);
 
   std::vector<char> moved(s.calls.size());
   for (size_t i = 0; i < s.calls.size(); ++i) {
     const Call& made = s.calls[i];
     if (!is<calls::Elementwise>(made) || made.code.empty() || made.in.empty() || made.out.size() != 1 || s.once[i]) continue;
-    if (!made.backend->has<calls::ReduceProgram>() || made.out[0].buffer < 0) continue;
-    const auto b = static_cast<size_t>(made.out[0].buffer);
+    if (!made.backend->has<calls::ReduceProgram>() || made.out[0].buffer == none) continue;
+    const size_t b = made.out[0].buffer;
     if (!value[b] || lasts(s.buffers[b]) || readers[b].size() != 1) continue;
     const size_t at = readers[b][0];
     if (!is<calls::Reduce>(s.calls[at]) || s.calls[at].backend != made.backend || s.once[at]) continue;
