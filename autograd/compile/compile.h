@@ -1,5 +1,5 @@
-// compile(f): a step that is recorded twice, made cheaper and replayed. The same bits, without the graph and without the arithmetic's
-// detours.
+// compile(f): a step that is recorded twice, made cheaper and replayed. The same arithmetic without the graph and
+// the detours.
 #pragma once
 #include <memory>
 #include <optional>
@@ -83,7 +83,9 @@ class Compiled {
   std::optional<CompiledStep> step_;
 };
 
-/// auto step = compile(f):  the same results as f, bit for bit, faster from the fourth call on; see CompiledStep.
+/// auto step = compile(f):  the results of f, faster from the fourth call on; see CompiledStep. They have its bits unless the step makes
+/// products of matrices in blocks of rows. Then a row is summed in the same pieces, but the kernel that sums it may be another one, since
+/// that follows from the number of rows too: such products, and what follows from them, may differ within 4 K eps.
 template <class F>
 Compiled<F> compile(F f, CompileOptions options = {}, Where at = Where::here()) {
   return {std::move(f), options, at};

@@ -24,7 +24,7 @@ struct BlockLimits {
   double most_growth = 1.25;  // of the arena: what waits behind a band keeps alive what it reads; none where a checkpoint saves
 };
 /// Calls over the same rows are made block of rows by block of rows, where the host's threads make them. Products are cut into other tiles
-/// than in eager calls: their bits may differ within 4 K eps.
+/// than in eager calls: where another kernel makes them, their bits may differ within 4 K eps.
 Sequence block(Sequence s, const BlockLimits& limits = {});
 /// Gives every temporary its place in one arena: two whose lives do not overlap may share it.
 Sequence plan(Sequence s);
