@@ -268,27 +268,28 @@ using Optional = List<SG_OPTIONAL_CALLS(SG_CALL_TYPE)>;
 using All = List<SG_CALLS(SG_CALL_TYPE), SG_OPTIONAL_CALLS(SG_CALL_TYPE)>;
 #undef SG_CALL_TYPE
 
-/// Calls f(view, direction) for each array that a call reads or writes, in the order of its fields. (The program that a field of Inputs or
-/// Outputs belongs to is the call's `program`, over its `shape`.)
+/// Calls f(view, direction) if the field is an array that the call reads or writes, or is several.
+template <class Call, class Field, class F>
+void visit_operand(const Call& c, const Field& field, F& f) {
+  if constexpr (std::is_same_v<Field, In>) {
+    f(field, Direction::in);
+  } else if constexpr (std::is_same_v<Field, Out>) {
+    f(field, Direction::out);
+  } else if constexpr (std::is_same_v<Field, InOut>) {
+    f(field, Direction::in_out);
+  } else if constexpr (std::is_same_v<Field, KeyWords>) {
+    if (field.address) f(View{const_cast<void*>(field.address), DType::int64, {2}, {1}}, Direction::in);
+  } else if constexpr (std::is_same_v<Field, Inputs>) {
+    for (int i = 0; i < c.program.inputs; ++i) f(View{field[i].data, field[i].dtype, c.shape, field[i].strides}, Direction::in);
+  } else if constexpr (std::is_same_v<Field, Outputs>) {
+    for (int i = 0; i < c.program.outputs; ++i) f(View{field[i].data, field[i].dtype, c.shape, field[i].strides}, Direction::out);
+  }
+}
+/// The same for all fields of a call, in their order. (The program that Inputs or Outputs belong to is the call's `program`, over its
+/// `shape`.)
 template <class Call, class F>
 void for_each_operand(const Call& c, F&& f) {
-  const auto one = [&](const auto& field) {
-    using Field = std::decay_t<decltype(field)>;
-    if constexpr (std::is_same_v<Field, In>) {
-      f(field, Direction::in);
-    } else if constexpr (std::is_same_v<Field, Out>) {
-      f(field, Direction::out);
-    } else if constexpr (std::is_same_v<Field, InOut>) {
-      f(field, Direction::in_out);
-    } else if constexpr (std::is_same_v<Field, KeyWords>) {
-      if (field.address) f(View{const_cast<void*>(field.address), DType::int64, {2}, {1}}, Direction::in);
-    } else if constexpr (std::is_same_v<Field, Inputs>) {
-      for (int i = 0; i < c.program.inputs; ++i) f(View{field[i].data, field[i].dtype, c.shape, field[i].strides}, Direction::in);
-    } else if constexpr (std::is_same_v<Field, Outputs>) {
-      for (int i = 0; i < c.program.outputs; ++i) f(View{field[i].data, field[i].dtype, c.shape, field[i].strides}, Direction::out);
-    }
-  };
-  c.fields([&](const auto&... field) { (one(field), ...); });
+  c.fields([&](const auto&... field) { (visit_operand(c, field, f), ...); });
 }
 
 }  // namespace calls
