@@ -45,6 +45,6 @@ constexpr Backend table{
 
 }  // namespace
 
-const Backend& cpu_backend() { return table; }
+const Backend& cpu_backend(Where) { return table; }
 
 }  // namespace scoregrad

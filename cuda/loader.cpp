@@ -4,14 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <vector>
 
 #include "autograd/backend/caller.h"
@@ -115,20 +113,12 @@ Loaded load() {
           fmt::format("its backend is not there (build the target scoregrad_cuda, or set SCOREGRAD_CUDA_LIBRARY): looked for {}", looked)};
 }
 
-std::atomic<const Backend*> loaded{nullptr};
-
 }  // namespace
 
 const Backend& cuda_backend(Where at) {
-  if (const Backend* table = loaded.load(std::memory_order_acquire)) return *table;
-  static std::once_flag once;
-  static Loaded result;
-  std::call_once(once, [] {
-    result = load();
-    loaded.store(result.table, std::memory_order_release);
-  });
-  if (!result.table) throw Error(at, "device cuda: " + result.missing);
-  return *result.table;
+  static const Loaded loaded = load();
+  if (!loaded.table) throw Error(at, "device cuda: " + loaded.missing);
+  return *loaded.table;
 }
 
 }  // namespace scoregrad

@@ -31,12 +31,12 @@ std::string whole_number(std::string& text) {
 
 int main(int count, char** words) {
   verify::Plan plan;
-  std::string json, page, dtype = "both", device = "cpu";
+  std::string json, page, dtype = "both", device;
   CLI::App app("Verifies the theorems about the gradients of score-matching losses.", "verify");
   app.add_option("--json", json, "write every number to this file");
   app.add_option("--report", page, "write a page with figures to this .html file");
   app.add_option("--dtype", dtype, "float64, float32 or both")->check(CLI::IsMember({"float64", "float32", "both"}))->capture_default_str();
-  app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
+  app.add_option("--device", device, "where to compute")->check(CLI::IsMember(device_names()));
   app.add_option("--seed", plan.seed, "seed of all random numbers")->check(CLI::NonNegativeNumber)->capture_default_str();
   CLI::Option* samples =
       app.add_option("--samples", plan.samples, "samples of a Monte-Carlo route, such as 100000 or 1e9; memory does not grow with them")
@@ -66,7 +66,7 @@ int main(int count, char** words) {
   verify::Run run(plan);
   const auto start = std::chrono::steady_clock::now();
   try {
-    set_default_device(device == "cuda" ? cuda : cpu);
+    if (!device.empty()) set_default_device(device_named(device));
     // What cannot be written or read is better known before the work than after it.
     for (const std::string& path : {json, page})
       if (!path.empty()) check_writable(path, "output", Where{});

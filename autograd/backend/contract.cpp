@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 
 #include "autograd/backend/machine.h"
 
@@ -10,23 +9,44 @@ namespace scoregrad {
 namespace {
 
 std::atomic<MatmulPrecision> precision{MatmulPrecision::full};
-constinit std::atomic<int> chosen_kind{-1};  // of Device; -1: nobody has asked yet
 
-int kind_from_environment() {
+constexpr const Backend& (*open[])(Where) = {
+#define SG_BACKEND(name, part) name##_backend,
+#include "autograd/backend/devices.def"
+};
+constinit std::atomic<const Backend*> opened[device_count] = {};
+
+constexpr int unasked = -1;
+constinit std::atomic<int> chosen{unasked};  // the default device
+
+Device from_environment() {
   const char* name = std::getenv("SCOREGRAD_DEVICE");
-  for (const Device d : {cpu, cuda})
-    if (name && std::strcmp(name, name_of(d)) == 0) return d.kind;
-  if (name && *name) throw Error({}, std::string("SCOREGRAD_DEVICE=") + name + ": there are cpu and cuda");
-  return Device::cpu_kind;
+  return name && *name ? device_named(name, {}) : devices[0];
 }
 
 }  // namespace
 
 const Backend& backend(Device device, Where at) {
-  if (device.kind == Device::cpu_kind) return cpu_backend();
-  if (device.index != 0)
-    throw Error(at, "device cuda:" + std::to_string(device.index) + ": a program uses one GPU; CUDA_VISIBLE_DEVICES chooses which");
-  return cuda_backend(at);
+  const auto d = static_cast<size_t>(device);
+  if (const Backend* b = opened[d].load(std::memory_order_acquire)) return *b;
+  const Backend& b = open[d](at);
+  opened[d].store(&b, std::memory_order_release);
+  return b;
+}
+
+std::vector<std::string> device_names() {
+  std::vector<std::string> names;
+  for (const Device d : devices) names.emplace_back(name_of(d));
+  return names;
+}
+
+Device device_named(const std::string& name, Where at) {
+  std::string known;
+  for (const Device d : devices) {
+    if (name == name_of(d)) return d;
+    known += (known.empty() ? "" : ", ") + std::string(name_of(d));
+  }
+  throw Error(at, "no device is called '" + name + "'; there are " + known);
 }
 
 bool available(Device device, std::string* missing) {
@@ -40,14 +60,14 @@ bool available(Device device, std::string* missing) {
 }
 
 Device default_device() {
-  int kind = chosen_kind.load(std::memory_order_relaxed);
-  if (kind < 0) chosen_kind.store(kind = kind_from_environment(), std::memory_order_relaxed);
-  return {static_cast<Device::Kind>(kind), 0};
+  int device = chosen.load(std::memory_order_relaxed);
+  if (device == unasked) chosen.store(device = static_cast<int>(from_environment()), std::memory_order_relaxed);
+  return static_cast<Device>(device);
 }
 
 void set_default_device(Device device, Where at) {
   backend(device, at);
-  chosen_kind.store(device.kind, std::memory_order_relaxed);
+  chosen.store(static_cast<int>(device), std::memory_order_relaxed);
 }
 
 MemoryUse memory(Device device, Where at) { return backend(device, at).memory(); }

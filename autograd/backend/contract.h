@@ -83,9 +83,10 @@ constexpr Entries entries_of(Run run) {
   return entries_of(run, calls::Required{}, calls::Optional{});
 }
 
-const Backend& cpu_backend();
-/// Loads the CUDA backend at the first call; throws Error that says what is missing on this machine or in this build.
-const Backend& cuda_backend(Where at);
+/// cpu_backend() and so on, one for each line of devices.def and each defined in its folder; one that is loaded throws Error that says what
+/// this machine or build lacks.
+#define SG_BACKEND(name, part) const Backend& name##_backend(Where at = Where::here());
+#include "autograd/backend/devices.def"
 
 /// The backend of a device; throws Error for a device that this build or machine does not have.
 const Backend& backend(Device device, Where at = Where::here());

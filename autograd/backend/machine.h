@@ -7,6 +7,11 @@ namespace scoregrad {
 /// True if tensors can live there; else `missing` receives what this build or machine lacks.
 bool available(Device device, std::string* missing = nullptr);
 
+/// The names of all devices that the library knows, as a program's options want them.
+std::vector<std::string> device_names();
+/// The device of that name; throws Error that lists the names there are.
+Device device_named(const std::string& name, Where at = Where::here());
+
 /// Chooses where the whole program's new tensors live from now on unless their options say otherwise; throws Error where that device is
 /// missing. Existing tensors stay where they are.
 void set_default_device(Device device, Where at = Where::here());

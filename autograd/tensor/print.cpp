@@ -153,7 +153,6 @@ class Page {
 
 std::string description(const Tensor& x) {
   std::string s = fmt::format("{} {} {}", name_of(x.dtype()), to_string(x.shape()), name_of(x.device()));
-  if (x.device().index) s += fmt::format(":{}", x.device().index);
   if (x.is_leaf())
     s += ", leaf";
   else if (x.tracked())

@@ -148,14 +148,14 @@ int Experiment::finish(double seconds) const {
 }
 
 int run_experiment(int count, char** words, Experiment::Plan plan, const std::function<void(Experiment&)>& body) {
-  std::string dtype = name_of(plan.options.dtype), device = "cpu";
+  std::string dtype = name_of(plan.options.dtype), device = name_of(plan.options.device);
   CLI::App app(plan.title, plan.name);
   app.add_flag("--quick", plan.quick, "smaller sizes: seconds, with the outcomes still asserted");
   app.add_option("--seed", plan.seed, "seed of all random numbers")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--report", plan.report, "write a page with figures to this .html file");
   app.add_option("--csv", plan.csv, "write the tables and curves as .csv files into this folder");
   app.add_option("--dtype", dtype, "float64 or float32")->check(CLI::IsMember({"float64", "float32"}))->capture_default_str();
-  app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
+  app.add_option("--device", device, "where to compute")->check(CLI::IsMember(device_names()))->capture_default_str();
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& e) {
@@ -164,7 +164,7 @@ int run_experiment(int count, char** words, Experiment::Plan plan, const std::fu
   const std::vector<std::string> faults = environment_faults();
   for (const std::string& fault : faults) fmt::print(stderr, "{}: {}\n", plan.name, fault);
   if (!faults.empty()) return 2;
-  plan.options = {dtype == "float64" ? DType::float64 : DType::float32, device == "cuda" ? cuda : cpu};
+  plan.options = {dtype == "float64" ? DType::float64 : DType::float32, device_named(device)};
   std::signal(SIGINT, [](int) { interrupted = 1; });
   const auto start = std::chrono::steady_clock::now();
   try {

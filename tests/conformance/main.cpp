@@ -63,10 +63,10 @@ int run(const std::vector<std::string>& names, Options options, bool strict) {
 int main(int argc, char** argv) {
   CLI::App app("Compares the library with reference files.", "conformance");
   std::vector<std::string> files;
-  std::string device = "cpu";
+  std::string device;
   bool strict = false, list = false;
   app.add_option("FILE", files, "reference files");
-  app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
+  app.add_option("--device", device, "where to compute")->check(CLI::IsMember(scoregrad::device_names()));
   app.add_flag("--strict", strict, "fail on what is unsupported");
   app.add_flag("--list", list, "list the kinds of cases that are understood");
   try {
@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
   }
   try {
     // The cases' arrays go where they are told; what is computed around them makes tensors of its own.
-    scoregrad::set_default_device(device == "cuda" ? scoregrad::cuda : scoregrad::cpu);
+    if (!device.empty()) scoregrad::set_default_device(scoregrad::device_named(device));
   } catch (const scoregrad::Error& e) {
     fmt::print(stderr, "conformance: {}\n", e.what());
     return 2;

@@ -29,7 +29,8 @@ struct BandReplay::Worker {
 
   Worker(const Sequence& s, size_t index, Where at) {
     const Band& band = s.bands[index];
-    if (band.local_bytes > 0) memory = allocate(at, {band.local_bytes}, DType::boolean, cpu);
+    const Device device = s.buffers[static_cast<size_t>(s.calls[band.first].out[0].buffer)].device;
+    if (band.local_bytes > 0) memory = allocate(at, {band.local_bytes}, DType::boolean, device);
     for (size_t i = band.first; i < band.first + band.count; ++i) bind(s, index, s.calls[i]);
   }
 

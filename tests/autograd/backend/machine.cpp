@@ -3,6 +3,7 @@
 #include "autograd/tensor/create.h"
 #include "scoregrad/config.h"
 #include "tests/catch.h"
+#include "tests/message.h"
 
 using namespace scoregrad;
 
@@ -40,8 +41,15 @@ TEST_CASE("a device that is not there is an error that says what is missing, and
     CHECK(missing.size() > 20);
     CHECK_THROWS_AS(zeros({2}, {.device = cuda}), Error);
   }
-  CHECK_THROWS_AS(zeros({2}, {.device = {Device::cuda_kind, 1}}), Error);
   CHECK(ones({2}).numel() == 2);
+}
+
+TEST_CASE("a device's name leads back to it, and a name that no device has is an error that lists them") {
+  for (const Device d : devices) CHECK(device_named(name_of(d)) == d);
+  CHECK(device_names().size() == static_cast<size_t>(device_count));
+  const std::string message = message_of([] { device_named("abacus"); });
+  CHECK(message.find("'abacus'") != std::string::npos);
+  for (const std::string& name : device_names()) CHECK(message.find(name) != std::string::npos);
 }
 
 TEST_CASE("the precision of matrix products is full until somebody asks for less") {
