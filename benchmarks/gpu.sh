@@ -81,7 +81,7 @@ step() {
 
 step configure 60 build.log cmake "${configure[@]}"
 step build 270 build.log cmake --build "$build" --parallel "$(nproc)" || { cat "$output/summary.md"; exit 1; }
-step tests 180 tests.log ctest --test-dir "$build" -L gpu --output-on-failure --no-tests=error --parallel 12
+step tests 180 tests.log ctest --test-dir "$build" -L cuda --output-on-failure --no-tests=error --parallel 12
 if grep -q 'Skipped' "$output/tests.log"; then
   echo '| skipped GPU tests | FAILED | |' | tee -a "$output/summary.md"
   failed=1
@@ -91,9 +91,9 @@ step 'benchmark of CUDA itself' 30 bench.jsonl "$build/benchmarks/direct_cublas"
 step 'benchmark of training steps' 30 bench.jsonl "$build/benchmarks/bench_peers" --device cuda --case mlp --seconds 0.5
 step verify 60 verify.log "$build/examples/verify" --device cuda --quick --json "$output/verify.json"
 # Memory and races as compute-sanitizer sees them; without the pool every block has bounds of its own.
-export SCOREGRAD_CUDA_POOL=0 SCOREGRAD_TRIALS=0.1
+export SCOREGRAD_DEVICE=cuda SCOREGRAD_CUDA_POOL=0 SCOREGRAD_TRIALS=0.1
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | tail -n 1)
-contract=$build/tests/test_cuda_contract
+contract=$build/tests/test_contract
 # What the library asks and handles itself, such as whether there is memory, is no error. cuBLAS reads workspace that nobody has written.
 for check in memcheck racecheck initcheck; do
   files='[#copy],[#reduce],[#index],[#sort],[#random]'
@@ -101,7 +101,7 @@ for check in memcheck racecheck initcheck; do
   step "compute-sanitizer $check" 45 sanitizers.log "${sanitizer:-compute-sanitizer}" --tool $check --report-api-errors no \
     --error-exitcode 9 "$contract" -\# "$files"
 done
-unset SCOREGRAD_CUDA_POOL SCOREGRAD_TRIALS
+unset SCOREGRAD_DEVICE SCOREGRAD_CUDA_POOL SCOREGRAD_TRIALS
 step 'a thousand million samples' 60 verify.log "$build/examples/verify" --device cuda --only 'gaussian*' --samples 1e9 --dtype float32
 
 # The numbers that matter, as ratios of this run.

@@ -23,12 +23,13 @@ function(scoregrad_test name)
   endif()
 endfunction()
 
-# The same once more with its tensors on the GPU, if there is one.
-function(scoregrad_test_on_cuda name)
-  if(TARGET test_probe)
-    add_test(NAME "${name} on cuda" COMMAND sh -c "\"$0\" && \"$@\"" $<TARGET_FILE:test_probe> ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties("${name} on cuda" PROPERTIES
-      LABELS gpu ENVIRONMENT SCOREGRAD_DEVICE=cuda SKIP_REGULAR_EXPRESSION "skipped: no CUDA device")
+# The same once more with its tensors on another device, where there is one.
+function(scoregrad_test_on device name)
+  if(device IN_LIST scoregrad_devices AND TARGET test_probe)
+    add_test(NAME "${name} on ${device}" COMMAND sh -c "\"$0\" ${device} && \"$@\"" $<TARGET_FILE:test_probe> ${ARGN}
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties("${name} on ${device}" PROPERTIES
+      LABELS ${device} ENVIRONMENT SCOREGRAD_DEVICE=${device} SKIP_REGULAR_EXPRESSION "skipped: no device ${device}")
   endif()
 endfunction()
 

@@ -9,7 +9,7 @@ VALUE_TYPES = {"float32": "float", "float64": "double", "int64": "long", "boolea
 
 
 def last_name(value):
-    """The enumerator's own name: cuda_kind of scoregrad::Device::cuda_kind."""
+    """The enumerator's own name: cuda of scoregrad::Device::cuda."""
     return str(value).rsplit("::", 1)[-1]
 
 
@@ -74,7 +74,7 @@ class TensorPrinter:
         if int(pointer) == 0:
             return "undefined"
         body = pointer.dereference()
-        device = last_name(body["storage"]["p_"]["device"]["kind"]).replace("_kind", "")
+        device = last_name(body["storage"]["p_"]["device"])
         text = "%s %s %s" % (last_name(body["dtype"]).replace("boolean", "bool"), body["shape"].format_string(), device)
         if device != "cuda":
             text += ", values " + first_values(body)

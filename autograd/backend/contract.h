@@ -51,7 +51,7 @@ struct Backend {
 
   // work(context, i, worker) for i in [0, count), shared out among the threads where all of it takes long enough (ns) to repay that;
   // 0 <= worker < threads(). Calls made in it keep to their thread. What it throws is thrown again once all have ended. Null on a device
-  // whose calls the host does not wait for.
+  // without threads of the host.
   void (*share)(int64_t count, double ns, void (*work)(void* context, int64_t i, int worker), void* context);
 
   /// Makes a call:  y.backend().call(at, calls::Copy{y.view(), x.view()}).

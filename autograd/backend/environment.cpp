@@ -12,7 +12,10 @@ struct Variable {
 };
 constexpr std::string_view prefix = "SCOREGRAD_";
 constexpr Variable known[] = {
-    {"SCOREGRAD_DEVICE", " cpu cuda "},
+    {"SCOREGRAD_DEVICE",
+#define SG_BACKEND(name, part) " " #name
+#include "autograd/backend/devices.def"
+     " "},
     {"SCOREGRAD_COMPILE", " on off log "},
     {"SCOREGRAD_CUDA_LIBRARY", ""},
     {"SCOREGRAD_CUDA_GRAPHS", " 0 1 "},

@@ -5,6 +5,7 @@
 //   is_single<T>, infinity<T>, not_a_number<T>, Bits<T> (an unsigned integer of T's width: + - & ^), bits, from_bits<T>, shift_left<k>,
 //   shift_right<k>, nonzero<T>, to_number<T>, fma (fused where the hardware has it), abs, sqrt, where, any, copy_sign, at_most and at_least
 //   (which keep NaN), machine_sin, machine_cos, and where has_scale<T> is true scale_exponent.
+// Whoever defines SG_FUSED before including this file gets functions of his own, whose fma is fused on every machine, however slowly.
 // C++17, no exceptions.
 #pragma once
 #include <cmath>
@@ -16,6 +17,9 @@
 #define SG_INLINE inline
 
 namespace scoregrad::scalar {
+#ifdef SG_FUSED
+inline namespace fused {
+#endif
 
 template <class T>
 constexpr bool is_single = sizeof(T) == 4;
@@ -63,7 +67,7 @@ bool nonzero(Bits<T> i) {
 }
 
 // Without the instruction std::fma is a slow call.
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
+#if defined(SG_FUSED) || defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
 inline float fma(float a, float b, float c) { return std::fma(a, b, c); }
 inline double fma(double a, double b, double c) { return std::fma(a, b, c); }
 #else
@@ -139,4 +143,7 @@ T mod(T a, T b) {
   return (r < T(0)) != (b < T(0)) ? r + b : r;
 }
 
+#ifdef SG_FUSED
+}  // namespace fused
+#endif
 }  // namespace scoregrad::scalar

@@ -5,44 +5,6 @@
 using namespace scoregrad;
 using namespace scoregrad::arrays;
 
-namespace {
-
-template <class To, class From>
-void check_copies() {
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{0}, Shape{7}, Shape{5, 9}, Shape{40, 70}, Shape{3, 0, 2}, Shape{3, 1, 6},
-                             Shape{4, 5, 6}, Shape{2, 3, 4, 5}, Shape{2, 33, 2, 3, 37}})
-    for (Layout to : {Layout::contiguous, Layout::permuted, Layout::reversed, Layout::spaced})
-      for (Layout from : layouts) {
-        const Array<From> in = std::move(Array<From>(shape, from).fill_random(1));
-        Array<To> out(shape, to);
-        cpu_backend().call({}, calls::Copy{out.view, in.view});
-        int64_t wrong = 0;
-        for_each_index(shape, [&](const Dims& i) { wrong += out.at(i) != static_cast<To>(in.at(i)); });
-        INFO(to_string(shape) << " layout " << static_cast<int>(from) << " to " << static_cast<int>(to));
-        REQUIRE(wrong == 0);
-      }
-}
-
-}  // namespace
-
-TEST_CASE("a copy equals its source in every pair of layouts") {
-  check_copies<float, float>();
-  check_copies<double, double>();
-  check_copies<int64_t, int64_t>();
-  check_copies<bool, bool>();
-}
-
-TEST_CASE("casts truncate to integers and compare with zero for bool") {
-  check_copies<float, double>();
-  check_copies<double, float>();
-  check_copies<int64_t, float>();
-  check_copies<int64_t, double>();
-  check_copies<float, int64_t>();
-  check_copies<double, bool>();
-  check_copies<bool, int64_t>();
-  check_copies<bool, double>();
-}
-
 TEST_CASE("a cast of NaN or a huge number to int64 is defined") {
   Array<double> in({5});
   const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();

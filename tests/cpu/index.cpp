@@ -15,61 +15,6 @@ Array<int64_t> random_indices(const Shape& shape, int64_t extent, Layout layout,
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("gather and index_select read where they are told, in every layout", "", float, double, int64_t, bool) {
-  for (const Shape& shape : {Shape{6}, Shape{5, 7}, Shape{3, 4, 5}, Shape{2, 3, 4, 5}})
-    for (Layout layout : layouts)
-      for (int axis = 0; axis < shape.rank; ++axis)
-        for (int64_t n : {0, 1, 9}) {
-          const Array<TestType> in = std::move(Array<TestType>(shape, layout).fill_random(1));
-          Shape picked = shape;
-          picked[axis] = n;
-          const Array<int64_t> index = random_indices(picked, shape[axis], layout == Layout::repeated ? Layout::contiguous : layout, 2);
-          Array<TestType> out(picked, n == 1 ? Layout::reversed : Layout::contiguous);
-          cpu_backend().call(Where::here(), calls::Gather{out.view, in.view, index.view, axis});
-          for_each_index(picked, [&](const Dims& i) {
-            Dims from = i;
-            from[axis] = index.at(i);
-            REQUIRE(out.at(i) == in.at(from));
-          });
-          const Array<int64_t> line = random_indices({n}, shape[axis], Layout::spaced, 3);
-          cpu_backend().call(Where::here(), calls::IndexSelect{out.view, in.view, line.view, axis});
-          for_each_index(picked, [&](const Dims& i) {
-            Dims from = i;
-            from[axis] = line.at({i[axis]});
-            REQUIRE(out.at(i) == in.at(from));
-          });
-        }
-}
-
-TEMPLATE_TEST_CASE("scatter_add and index_add add in order, in every layout", "", float, double, int64_t) {
-  for (const Shape& shape : {Shape{6}, Shape{5, 7}, Shape{3, 4, 5}, Shape{2, 3, 4, 5}})
-    for (Layout layout : layouts)
-      for (int axis = 0; axis < shape.rank; ++axis)
-        for (int64_t n : {0, 1, 30}) {
-          Shape given = shape;
-          given[axis] = n;
-          const Array<TestType> in = std::move(Array<TestType>(given, layout).fill_random(1));
-          const Array<int64_t> index = random_indices(given, shape[axis], Layout::permuted, 2),
-                               line = random_indices({n}, shape[axis], Layout::spaced, 3);
-          for (bool whole : {false, true}) {
-            Array<TestType> out = std::move(Array<TestType>(shape, n == 1 ? Layout::reversed : Layout::contiguous).fill_random(4)),
-                            expected(shape);
-            cpu_backend().call({}, calls::Copy{expected.view, out.view});
-            for_each_index(given, [&](const Dims& i) {
-              Dims to = i;
-              to[axis] = whole ? line.at({i[axis]}) : index.at(i);
-              expected.at(to) += in.at(i);
-            });
-            if (whole) {
-              cpu_backend().call(Where::here(), calls::IndexAdd{out.view, line.view, in.view, axis});
-            } else {
-              cpu_backend().call(Where::here(), calls::ScatterAdd{out.view, index.view, in.view, axis});
-            }
-            require_same_bits(out, expected);
-          }
-        }
-}
-
 TEST_CASE("an index out of range names op, index and extent, and nothing is written") {
   const Array<float> in = std::move(Array<float>({4, 3}).fill_random(1));
   for (int64_t bad : {int64_t{4}, int64_t{-1}, int64_t{1} << 62}) {

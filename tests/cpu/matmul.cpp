@@ -8,55 +8,28 @@ using namespace scoregrad::arrays;
 
 namespace {
 
-/// |out - a b| is at most 4 k eps (|a| |b|), element by element.
+/// |out - the reference's product| is at most 4 k eps (|a| |b|), element by element.
 template <class T>
 void check_product(const View& out, const View& a, const View& b) {
-  const int r = out.shape.rank;
-  const int64_t k = a.shape[r - 1];
+  const auto size_of_elements = [](const View& v) {
+    Array<double> size(v.shape);
+    for_each_index(v.shape, [&](const Dims& i) { size.at(i) = std::abs(static_cast<double>(Array<T>::at(v, i))); });
+    return size;
+  };
+  const Array<T> want(out.shape);
+  const Array<double> left = size_of_elements(a), right = size_of_elements(b), size(out.shape);
+  reference_backend().call({}, calls::Matmul{want.view, a, b});
+  reference_backend().call({}, calls::Matmul{size.view, left.view, right.view});
+  const double eps = 4 * static_cast<double>(a.shape.back(0)) * std::numeric_limits<T>::epsilon();
   int64_t wrong = 0;
   for_each_index(out.shape, [&](const Dims& i) {
-    Dims left = i, right = i;
-    long double sum = 0, size = 0;
-    for (int64_t p = 0; p < k; ++p) {
-      left[r - 1] = right[r - 2] = p;
-      const long double term = static_cast<long double>(Array<T>::at(a, left)) * static_cast<long double>(Array<T>::at(b, right));
-      sum += term;
-      size += std::abs(term);
-    }
-    const long double bound = std::is_same_v<T, int64_t> ? 0 : 4 * static_cast<long double>(k) * std::numeric_limits<T>::epsilon() * size;
-    wrong += !(std::abs(static_cast<long double>(Array<T>::at(out, i)) - sum) <= bound);
+    wrong += !(std::abs(static_cast<double>(Array<T>::at(out, i)) - static_cast<double>(want.at(i))) <= eps * size.at(i));
   });
   INFO(to_string(a.shape) << " x " << to_string(b.shape));
   REQUIRE(wrong == 0);
 }
 
-template <class T>
-void check_layouts(Shape batch, int64_t m, int64_t n, int64_t k) {
-  Shape sa = batch, sb = batch, so = batch;
-  sa.push_back(m), sa.push_back(k);
-  sb.push_back(k), sb.push_back(n);
-  so.push_back(m), so.push_back(n);
-  for (Layout la : layouts)
-    for (Layout lb : layouts)
-      for (Layout lo : {Layout::contiguous, Layout::permuted, Layout::reversed}) {
-        if (lo != Layout::contiguous && la != lb) continue;
-        const Array<T> a = std::move(Array<T>(sa, la).fill_random(8)), b = std::move(Array<T>(sb, lb).fill_random(9));
-        Array<T> out(so, lo);
-        cpu_backend().call({}, calls::Matmul{out.view, a.view, b.view});
-        check_product<T>(out.view, a.view, b.view);
-      }
-}
-
 }  // namespace
-
-TEMPLATE_TEST_CASE("a product equals the sum over the inner index in every layout", "", float, double, int64_t) {
-  for (const Shape& batch : {Shape{}, Shape{3}, Shape{2, 3}, Shape{0}, Shape{1, 4}})
-    for (const Shape& mnk :
-         {Shape{1, 1, 1}, Shape{3, 4, 5}, Shape{1, 7, 2}, Shape{7, 1, 3}, Shape{17, 2, 9}, Shape{0, 2, 3}, Shape{2, 0, 3}})
-      check_layouts<TestType>(batch, mnk[0], mnk[1], mnk[2]);
-  check_layouts<TestType>({}, 70, 40, 90);
-  check_layouts<TestType>({2}, 33, 65, 70);
-}
 
 TEST_CASE("a transposed view, a shared right operand and a shared left one multiply like copies of them") {
   const Array<float> x = std::move(Array<float>({4, 6, 5}).fill_random(1)), w = std::move(Array<float>({7, 5}).fill_random(2));

@@ -12,7 +12,7 @@ namespace {
 bool there() {
   std::string missing;
   if (available(cuda, &missing)) return true;
-  std::printf("skipped: no CUDA device: %s\n", missing.c_str());
+  std::printf("skipped: no device cuda: %s\n", missing.c_str());
   return false;
 }
 

@@ -15,18 +15,18 @@ export LD_LIBRARY_PATH=$here/driver${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 unset SCOREGRAD_CUDA_LIBRARY SCOREGRAD_DEVICE
 wrong() { echo "$1: $said"; exit 1; }
 
-said=$(bash -c 'exec -a test_probe "$0"' "$probe" || true)
+said=$(bash -c 'exec -a test_probe "$0" cuda' "$probe" || true)
 [[ $said != *planted* ]] || wrong "argv[0] was believed"
 mv copy libscoregrad_cuda.so "$here/driver"
 cd "$here/driver"
-said=$(./copy || true)
+said=$(./copy cuda || true)
 [[ $said == *planted* ]] || wrong "the library beside the program was not loaded"
 chmod o+w libscoregrad_cuda.so
-said=$(./copy || true)
+said=$(./copy cuda || true)
 [[ $said != *planted* && $said == *"may be written by everybody"* ]] || wrong "a library that everybody may write was loaded"
 chmod o-w libscoregrad_cuda.so
 chmod o+w .
-said=$(./copy || true)
+said=$(./copy cuda || true)
 [[ $said != *planted* ]] || wrong "a library in a folder that everybody may write was loaded"
-said=$(SCOREGRAD_CUDA_LIBRARY=$planted ./copy || true)
+said=$(SCOREGRAD_CUDA_LIBRARY=$planted ./copy cuda || true)
 [[ $said == *planted* ]] || wrong "the library that the user chose was not loaded"

@@ -1,5 +1,5 @@
 // Random numbers: the same bits on every device, for any offset, from a key in the call or in memory.
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -18,8 +18,8 @@ constexpr Stream streams[] = {{Random::uniform, DType::float32},
 
 }  // namespace
 
-TEST_CASE("uniforms, normals and words have the CPU's bits at every offset") {
-  if (!gpu()) return;
+TEST_CASE("uniforms, normals and words have the reference's bits at every offset") {
+  if (!device()) return;
   Dice dice(71);
   for (const Stream& s : streams)
     for (int n = trials(12); n > 0; --n) {
@@ -39,8 +39,8 @@ TEST_CASE("uniforms, normals and words have the CPU's bits at every offset") {
     }
 }
 
-TEST_CASE("folded keys have the CPU's bits") {
-  if (!gpu()) return;
+TEST_CASE("folded keys have the reference's bits") {
+  if (!device()) return;
   Dice dice(72);
   for (const Shape& shape : {Shape{}, Shape{1}, Shape{0}, Shape{7}, Shape{3, 5}, Shape{1000}}) {
     Shape pairs = shape;

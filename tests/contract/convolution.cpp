@@ -1,7 +1,7 @@
 // Convolutions: three arrays, each a linear function of the other two. Additions are a matrix product's, so that bounds stand for bits.
 #include <cmath>
 
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -49,8 +49,8 @@ void check(Dice& dice, DType type, const Shape& x_shape, int64_t outputs, int64_
 
 }  // namespace
 
-TEST_CASE("convolutions of every geometry and both adjoints agree with the CPU's to rounding") {
-  if (!gpu() || !gpu()->has<calls::Convolve>()) return;
+TEST_CASE("convolutions of every geometry and both adjoints agree with the reference's to rounding") {
+  if (!device() || !device()->has<calls::Convolve>()) return;
   Dice dice(91);
   for (int n = trials(40); n > 0; --n)
     for (DType type : {float32, float64}) {

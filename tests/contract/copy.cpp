@@ -1,7 +1,7 @@
 // Copies, casts and fills.
 #include <cmath>
 
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -19,8 +19,8 @@ void check_copy(Dice& dice, DType to, DType from, const Shape& shape, Layout lay
 
 }  // namespace
 
-TEST_CASE("copies cast as the CPU does, at the edges of every type too") {
-  if (!gpu()) return;
+TEST_CASE("copies cast as the reference does, at the edges of every type too") {
+  if (!device()) return;
   Dice dice(11);
   for (DType to : types)
     for (DType from : types) {
@@ -30,10 +30,11 @@ TEST_CASE("copies cast as the CPU does, at the edges of every type too") {
 }
 
 TEST_CASE("transpositions of every size move every element") {
-  if (!gpu()) return;
+  if (!device()) return;
   Dice dice(12);
   for (DType type : types)
-    for (const Shape& shape : {Shape{70, 130}, Shape{33, 65, 17}, Shape{3, 32, 32}, Shape{1, 200}, Shape{257, 3}, Shape{5, 64, 31, 2}}) {
+    for (const Shape& shape : {Shape{70, 130}, Shape{33, 65, 17}, Shape{3, 32, 32}, Shape{1, 200}, Shape{257, 3}, Shape{5, 64, 31, 2},
+                               Shape{2, 33, 2, 3, 37}, Shape{900, 7}}) {
       // The input's last two axes exchanged, or its first and last.
       for (const int other : {shape.rank - 2, 0}) {
         Shape turned = shape;
@@ -51,7 +52,7 @@ TEST_CASE("transpositions of every size move every element") {
 }
 
 TEST_CASE("fills write the constant and nothing beside it") {
-  if (!gpu()) return;
+  if (!device()) return;
   Dice dice(13);
   for (DType type : types)
     for (Immediate value : {Immediate{0, 0}, Immediate{-0.0, 1}, Immediate{0.1, -7}, Immediate{1e300, INT64_MIN},

@@ -1,5 +1,5 @@
 // Reading and adding at positions that are data.
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -12,8 +12,8 @@ Twin positions(Dice& dice, const Shape& shape, int64_t extent) {
 
 }  // namespace
 
-TEST_CASE("gather and index_select read what the CPU reads") {
-  if (!gpu()) return;
+TEST_CASE("gather and index_select read what the reference reads") {
+  if (!device()) return;
   Dice dice(41);
   for (DType type : {float32, float64, int64, boolean})
     for (int n = trials(25); n > 0; --n) {
@@ -34,8 +34,8 @@ TEST_CASE("gather and index_select read what the CPU reads") {
     }
 }
 
-TEST_CASE("scatter_add and index_add add in the CPU's order") {
-  if (!gpu()) return;
+TEST_CASE("scatter_add and index_add add in the reference's order") {
+  if (!device()) return;
   Dice dice(42);
   for (DType type : {float32, float64, int64})
     for (int n = trials(25); n > 0; --n) {
@@ -58,7 +58,7 @@ TEST_CASE("scatter_add and index_add add in the CPU's order") {
 }
 
 TEST_CASE("thousands of additions into few rows keep their order") {
-  if (!gpu()) return;
+  if (!device()) return;
   Dice dice(43);
   for (DType type : {float32, float64, int64})
     for (int64_t rows : {1, 5, 700}) {
@@ -73,8 +73,8 @@ TEST_CASE("thousands of additions into few rows keep their order") {
     }
 }
 
-TEST_CASE("an index out of range is the CPU's error, and nothing is written") {
-  if (!gpu()) return;
+TEST_CASE("an index out of range is the reference's error, and nothing is written") {
+  if (!device()) return;
   Dice dice(44);
   for (int64_t bad : {int64_t{4}, int64_t{-1}, int64_t{1} << 62}) {
     const Twin in(dice, float32, {4, 3}), rows(dice, float32, {200, 3}), picked(dice, float32, {200, 3}), sums(dice, float32, {4, 3});

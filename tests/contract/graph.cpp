@@ -1,7 +1,7 @@
 // Calls taken down and run as one: nothing runs before the launch, everything runs with each, on memory that nobody else is given.
 #include <thread>
 
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -11,7 +11,7 @@ namespace {
 struct Ended {
   CallGraph* graph;
   ~Ended() {
-    if (graph) gpu()->destroy_graph(graph);
+    if (graph) device()->destroy_graph(graph);
   }
 };
 
@@ -19,20 +19,20 @@ struct Ended {
 /// meanwhile.
 template <class F>
 CallGraph* taken_down(F&& f, std::string* message = nullptr) {
-  gpu()->begin_graph();
+  device()->begin_graph();
   try {
-    f(*gpu());
+    f(*device());
   } catch (const Error& e) {
     if (message) *message = e.what();
-    return gpu()->end_graph(false);
+    return device()->end_graph(false);
   }
-  return gpu()->end_graph(true);
+  return device()->end_graph(true);
 }
 
 }  // namespace
 
 TEST_CASE("calls that are taken down run when the graph is launched, each time anew") {
-  if (!gpu()) return;
+  if (!device() || !device()->begin_graph) return;
   Dice dice(5);
   const Twin x(dice, float32, {70, 90}), w(dice, float32, {90, 8}), sum(dice, float32, {1, 1}),
       noise(dice, float32, {70, 90}, Layout::contiguous), total(dice, float32, {70, 90}), order(dice, int64, {70, 90}),
@@ -49,7 +49,7 @@ TEST_CASE("calls that are taken down run when the graph is launched, each time a
     b.call({}, calls::Reduce{Reduction::sum, sum.on(s), noise.on(s), {0, 1}});
   };
   on_both(calls);
-  gpu()->call({}, calls::Matmul{y.on(Side::device), x.on(Side::device), w.on(Side::device)});
+  device()->call({}, calls::Matmul{y.on(Side::device), x.on(Side::device), w.on(Side::device)});
   const std::vector<double> product = y.downloaded();
   y.upload();
   const Ended graph{taken_down([&](const Backend& b) {
@@ -60,16 +60,16 @@ TEST_CASE("calls that are taken down run when the graph is launched, each time a
   for (const Twin* t : std::initializer_list<const Twin*>{&noise, &total, &sum, &sorted, &order, &key, &next, &y})
     CHECK(t->difference() == "");  // nothing has run
   for (int launch = 0; launch < 3; ++launch) {
-    calls(cpu_backend(), Side::host);
-    gpu()->launch_graph(graph.graph);
+    calls(reference_backend(), Side::reference);
+    device()->launch_graph(graph.graph);
     for (const Twin* t : {&noise, &total, &sum, &sorted, &order, &key, &next}) CHECK(t->difference() == "");
     CHECK(y.downloaded() == product);
   }
 }
 
 TEST_CASE("scratch memory of a graph is nobody else's until the graph goes") {
-  if (!gpu()) return;
-  const Backend& b = *gpu();
+  if (!device() || !device()->begin_graph) return;
+  const Backend& b = *device();
   Dice dice(6);
   const Twin x(dice, float32, {3, 30000}), sum(dice, float32, {3, 1}), order(dice, int64, {3, 30000}), sorted(dice, float32, {3, 30000});
   const int64_t live = b.memory().live;
@@ -92,7 +92,7 @@ TEST_CASE("scratch memory of a graph is nobody else's until the graph goes") {
         b.call({}, calls::Fill{{blocks.back().first, boolean, {n}, {1}}, {1, 1}});
       }
     b.launch_graph(graph.graph);
-    calls(cpu_backend(), Side::host);
+    calls(reference_backend(), Side::reference);
     for (const Twin* t : {&sum, &sorted, &order}) CHECK(t->difference() == "");
     for (const auto& [data, bytes] : blocks) {
       std::vector<char> got(bytes);
@@ -105,8 +105,8 @@ TEST_CASE("scratch memory of a graph is nobody else's until the graph goes") {
 }
 
 TEST_CASE("what waits for the GPU is refused in a graph, by name, and the device goes on") {
-  if (!gpu()) return;
-  const Backend& b = *gpu();
+  if (!device() || !device()->begin_graph) return;
+  const Backend& b = *device();
   Dice dice(7);
   const Twin a(dice, float64, {3, 3}, Layout::contiguous), out(dice, float64, {3, 3}, Layout::contiguous),
       values(dice, float64, {3}, Layout::contiguous);
@@ -135,8 +135,8 @@ TEST_CASE("what waits for the GPU is refused in a graph, by name, and the device
 }
 
 TEST_CASE("a thread's capture takes down its own calls only") {
-  if (!gpu()) return;
-  const Backend& b = *gpu();
+  if (!device() || !device()->begin_graph) return;
+  const Backend& b = *device();
   Dice dice(8);
   const Twin x(dice, float32, {50}), mine(dice, float32, {50}), other(dice, float32, {50});
   b.begin_graph();
@@ -147,14 +147,14 @@ TEST_CASE("a thread's capture takes down its own calls only") {
   }).join();
   const Ended graph{b.end_graph(true)};
   CHECK(mine.difference() == "");
-  cpu_backend().call({}, calls::Copy{mine.on(Side::host), x.on(Side::host)});
+  reference_backend().call({}, calls::Copy{mine.on(Side::reference), x.on(Side::reference)});
   b.launch_graph(graph.graph);
   CHECK(mine.difference() == "");
 }
 
 TEST_CASE("a wrong index in a graph reads 0, adds nothing, and is named by whoever waits next; the graph goes on") {
-  if (!gpu()) return;
-  const Backend& b = *gpu();
+  if (!device() || !device()->begin_graph) return;
+  const Backend& b = *device();
   Dice dice(9);
   const Twin in(dice, float32, {6, 3}), taken(dice, float32, {4, 3}), sums(dice, float32, {6, 3}), column(dice, float64, {100}),
       long_sums(dice, float64, {6});
@@ -187,7 +187,7 @@ TEST_CASE("a wrong index in a graph reads 0, adds nothing, and is named by whoev
     return std::string();
   };
   b.launch_graph(graph.graph);
-  calls(cpu_backend(), Side::host);
+  calls(reference_backend(), Side::reference);
   agree();
   set(index, {5, 0, 6, 2});
   b.launch_graph(graph.graph);

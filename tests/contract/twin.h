@@ -1,23 +1,25 @@
-// The contract's own test: every entry of a backend table, called on the CPU's and on the GPU's with the same numbers in random shapes and
-// layouts, must leave the same bits behind, between the elements of a strided output and around it too. Nothing here knows how a GPU is
-// programmed, so that the same program tests a real device and an emulated one. SCOREGRAD_TRIALS=10 draws ten times as many cases.
+// The contract's own test: every call, made by the reference and by the default device (SCOREGRAD_DEVICE) with the same numbers in random
+// shapes and layouts, must leave the same bits behind, between the elements of a strided output and around it too. Where a library decides
+// the order of additions a stated bound stands for bits. Nothing here knows how a device is programmed. SCOREGRAD_TRIALS=10 draws ten times
+// as many cases.
 #pragma once
 #include <fmt/format.h>
 
 #include <random>
 #include <vector>
 
-#include "autograd/backend/contract.h"
+#include "autograd/backend/machine.h"
 #include "tests/catch.h"
 
 namespace scoregrad::contract {
 
-/// The GPU's table; null, and a line that says so, where there is none.
-const Backend* gpu();
+/// The table of the device under test; null, and a line that says so, where the device is missing.
+const Backend* device();
 /// n, or a multiple of it that the environment asks for.
 int trials(int n);
-/// Whether the CPU's vector code fuses multiply-adds as a GPU does, so that exp and its kin agree to the last bit.
-bool host_fuses();
+/// Whether the device under test fuses multiply-adds where the scalar functions say fma, as the reference does: exp and its kin then agree
+/// to the last bit.
+bool fuses();
 
 class Dice {
  public:
@@ -41,7 +43,7 @@ Shape random_shape(Dice& dice, int least_rank, int most_rank, int64_t elements);
 
 /// `repeats` may have strides of 0 and is for inputs.
 enum class Layout { contiguous, any, repeats };
-enum class Side { host, device };
+enum class Side { reference, device };
 
 /// What numbers are drawn: reals of [lo, hi), integers of that range, and with `specials` one in five a zero, infinity, NaN, denormal,
 /// extreme or half.
@@ -59,33 +61,33 @@ class Twin {
   Twin& operator=(Twin&&) = delete;
   ~Twin();
 
-  DType dtype() const { return host_.dtype; }
-  const Shape& shape() const { return host_.shape; }
-  const View& on(Side side) const { return side == Side::host ? host_ : device_; }
-  Access access(Side side) const { return {on(side).data, host_.dtype, host_.strides}; }
+  DType dtype() const { return here_.dtype; }
+  const Shape& shape() const { return here_.shape; }
+  const View& on(Side side) const { return side == Side::reference ? here_ : there_; }
+  Access access(Side side) const { return {on(side).data, here_.dtype, here_.strides}; }
   /// Whether no two positions share an element.
   bool distinct() const;
-  /// The element at a position on the host, numbers and bools as double.
+  /// The element at a position as the reference has it, numbers and bools as double.
   double at(const Dims& i) const;
-  /// Overwrites the host's element; upload() follows.
+  /// Overwrites the reference's element; upload() follows.
   void set(const Dims& i, double value);
   void set(const Dims& i, int64_t value);
   void upload();
-  /// Fetches the GPU's bytes and says where they differ: "" if every element of the view is within `ulps` units in the last place, or both
-  /// are NaN, and everything around it is untouched.
+  /// Fetches the device's bytes and says where they differ: "" if every element of the view is within `ulps` units in the last place, or
+  /// both are NaN, and everything around it is untouched.
   std::string difference(int64_t ulps = 0) const;
-  /// The GPU's elements, row-major.
+  /// The device's elements, row-major.
   std::vector<double> downloaded() const;
 
  private:
   int64_t flat(const Dims& i) const;
   std::string text_of(const unsigned char* element) const;
 
-  std::vector<double> store_;  // the host's bytes, margins included
+  std::vector<double> store_;  // the reference's bytes, margins included
   size_t bytes_ = 0;
   int64_t origin_ = 0;  // element of store_ at which position 0 lies
   void* remote_ = nullptr;
-  View host_, device_;
+  View here_, there_;
 };
 
 template <class F>
@@ -98,11 +100,11 @@ void for_each_index(const Shape& shape, F&& f) {
   }
 }
 
-/// f(backend, side) on the host, then on the GPU.
+/// f(backend, side) on the reference, then on the device.
 template <class F>
 void on_both(F&& f) {
-  f(cpu_backend(), Side::host);
-  f(*gpu(), Side::device);
+  f(reference_backend(), Side::reference);
+  f(*device(), Side::device);
 }
 
 /// The messages of the errors that f throws on either side, "" where it throws none.
@@ -118,8 +120,8 @@ std::pair<std::string, std::string> messages(F&& f) {
     }
     return "";
   };
-  out.first = call(cpu_backend(), Side::host);
-  out.second = call(*gpu(), Side::device);
+  out.first = call(reference_backend(), Side::reference);
+  out.second = call(*device(), Side::device);
   return out;
 }
 

@@ -1,4 +1,4 @@
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+
+#include "scoregrad/config.h"
 
 namespace scoregrad::contract {
 
@@ -77,12 +79,12 @@ Strides random_strides(Dice& dice, const Shape& shape, Layout layout) {
 
 }  // namespace
 
-const Backend* gpu() {
+const Backend* device() {
   static const Backend* const found = []() -> const Backend* {
     try {
-      return &backend(cuda);
+      return &backend(default_device());
     } catch (const Error& e) {
-      fmt::print("skipped: no CUDA device ({})\n", e.what());
+      fmt::print("skipped: no device {} ({})\n", name_of(default_device()), e.what());
       return nullptr;
     }
   }();
@@ -94,8 +96,11 @@ int trials(int n) {
   return times ? std::max(1, static_cast<int>(n * std::atof(times))) : n;
 }
 
-bool host_fuses() {
-#if defined(__x86_64__)
+bool fuses() {
+  if (default_device() != cpu) return true;
+#if !SCOREGRAD_HAVE_HIGHWAY
+  return false;
+#elif defined(__x86_64__)
   return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2");
 #else
   return true;
@@ -119,10 +124,10 @@ Shape random_shape(Dice& dice, int least_rank, int most_rank, int64_t elements) 
 }
 
 Twin::Twin(Dice& dice, DType dtype, const Shape& shape, Layout layout, Range range) {
-  host_ = {nullptr, dtype, shape, random_strides(dice, shape, layout)};
+  here_ = {nullptr, dtype, shape, random_strides(dice, shape, layout)};
   int64_t low = 0, high = 0;
   for (int d = 0; d < shape.rank; ++d) {
-    const int64_t reach = (shape[d] - 1) * host_.strides[d];
+    const int64_t reach = (shape[d] - 1) * here_.strides[d];
     (reach < 0 ? low : high) += numel(shape) > 0 ? reach : 0;
   }
   const int64_t skew = dice.chance(0.5) ? 7 : dice.below(4), count = high - low + 1 + 2 * margin + skew;
@@ -132,11 +137,11 @@ Twin::Twin(Dice& dice, DType dtype, const Shape& shape, Layout layout, Range ran
   dispatch(dtype, [&]<class T>(T) {
     T* x = reinterpret_cast<T*>(store_.data());
     for (int64_t i = 0; i < count; ++i) x[i] = drawn<T>(dice, range);
-    host_.data = x + origin_;
+    here_.data = x + origin_;
   });
-  remote_ = gpu()->allocate(Where::here(), bytes_);
-  device_ = host_;
-  device_.data = static_cast<char*>(remote_) + origin_ * static_cast<int64_t>(size_of(dtype));
+  remote_ = device()->allocate(Where::here(), bytes_);
+  there_ = here_;
+  there_.data = static_cast<char*>(remote_) + origin_ * static_cast<int64_t>(size_of(dtype));
   upload();
 }
 
@@ -145,37 +150,37 @@ Twin::Twin(Twin&& other) noexcept
       bytes_(other.bytes_),
       origin_(other.origin_),
       remote_(std::exchange(other.remote_, nullptr)),
-      host_(other.host_),
-      device_(other.device_) {}
+      here_(other.here_),
+      there_(other.there_) {}
 
 Twin::~Twin() {
-  if (remote_) gpu()->release(remote_, bytes_);
+  if (remote_) device()->release(remote_, bytes_);
 }
 
-void Twin::upload() { gpu()->call({}, calls::Upload{calls::bytes_at(remote_, bytes_), {store_.data(), bytes_}}); }
+void Twin::upload() { device()->call({}, calls::Upload{calls::bytes_at(remote_, bytes_), {store_.data(), bytes_}}); }
 
 bool Twin::distinct() const {
-  for (int d = 0; d < host_.shape.rank; ++d)
-    if (host_.strides[d] == 0 && host_.shape[d] > 1) return false;
+  for (int d = 0; d < here_.shape.rank; ++d)
+    if (here_.strides[d] == 0 && here_.shape[d] > 1) return false;
   return true;
 }
 
 int64_t Twin::flat(const Dims& i) const {
   int64_t offset = 0;
-  for (int d = 0; d < i.rank; ++d) offset += i[d] * host_.strides[d];
+  for (int d = 0; d < i.rank; ++d) offset += i[d] * here_.strides[d];
   return offset;
 }
 
 double Twin::at(const Dims& i) const {
-  return dispatch(dtype(), [&]<class T>(T) { return static_cast<double>(static_cast<const T*>(host_.data)[flat(i)]); });
+  return dispatch(dtype(), [&]<class T>(T) { return static_cast<double>(static_cast<const T*>(here_.data)[flat(i)]); });
 }
 
 void Twin::set(const Dims& i, double value) {
-  dispatch(dtype(), [&]<class T>(T) { static_cast<T*>(host_.data)[flat(i)] = static_cast<T>(value); });
+  dispatch(dtype(), [&]<class T>(T) { static_cast<T*>(here_.data)[flat(i)] = static_cast<T>(value); });
 }
 
 void Twin::set(const Dims& i, int64_t value) {
-  dispatch(dtype(), [&]<class T>(T) { static_cast<T*>(host_.data)[flat(i)] = static_cast<T>(value); });
+  dispatch(dtype(), [&]<class T>(T) { static_cast<T*>(here_.data)[flat(i)] = static_cast<T>(value); });
 }
 
 std::string Twin::text_of(const unsigned char* element) const {
@@ -194,7 +199,7 @@ std::string Twin::text_of(const unsigned char* element) const {
 
 std::string Twin::difference(int64_t ulps) const {
   std::vector<double> fetched(store_.size());
-  gpu()->call({}, calls::Download{{fetched.data(), bytes_}, calls::bytes_at(remote_, bytes_)});
+  device()->call({}, calls::Download{{fetched.data(), bytes_}, calls::bytes_at(remote_, bytes_)});
   const auto *ours = reinterpret_cast<const unsigned char*>(store_.data()),
              *theirs = reinterpret_cast<const unsigned char*>(fetched.data());
   const size_t size = size_of(dtype());
@@ -214,9 +219,10 @@ std::string Twin::difference(int64_t ulps) const {
     });
     if (same) return;
     if (++wrong == 1)
-      first = fmt::format("at {} the host has {} and the device {}", to_string(i), text_of(ours + k * size), text_of(theirs + k * size));
+      first =
+          fmt::format("at {} the reference has {} and the device {}", to_string(i), text_of(ours + k * size), text_of(theirs + k * size));
   });
-  const std::string what = fmt::format("{} {} strides {}", name_of(dtype()), to_string(shape()), to_string(host_.strides));
+  const std::string what = fmt::format("{} {} strides {}", name_of(dtype()), to_string(shape()), to_string(here_.strides));
   if (wrong > 0) return fmt::format("{}: {} of {} differ, first {}", what, wrong, total, first);
   for (size_t k = 0; k < inside.size(); ++k)
     if (!inside[k] && std::memcmp(ours + k * size, theirs + k * size, size) != 0)
@@ -226,7 +232,7 @@ std::string Twin::difference(int64_t ulps) const {
 
 std::vector<double> Twin::downloaded() const {
   std::vector<double> fetched(store_.size()), out;
-  gpu()->call({}, calls::Download{{fetched.data(), bytes_}, calls::bytes_at(remote_, bytes_)});
+  device()->call({}, calls::Download{{fetched.data(), bytes_}, calls::bytes_at(remote_, bytes_)});
   dispatch(dtype(), [&]<class T>(T) {
     const T* x = reinterpret_cast<const T*>(fetched.data()) + origin_;
     for_each_index(shape(), [&](const Dims& i) { out.push_back(static_cast<double>(x[flat(i)])); });
@@ -239,14 +245,14 @@ std::vector<double> Twin::downloaded() const {
 TEST_CASE("one bit that differs is found, inside a view and around it") {
   using namespace scoregrad;
   using namespace scoregrad::contract;
-  if (!gpu()) return;
+  if (!device()) return;
   Dice dice(1);
   for (DType type : {float32, float64, int64, boolean}) {
     const Twin x(dice, type, {4, 5}, Layout::contiguous);
     CHECK(x.difference() == "");
     const size_t size = size_of(type);
     for (int64_t element : {-1, 0, 19, 20}) {
-      unsigned char* at = static_cast<unsigned char*>(x.on(Side::host).data) + element * static_cast<int64_t>(size);
+      unsigned char* at = static_cast<unsigned char*>(x.on(Side::reference).data) + element * static_cast<int64_t>(size);
       *at ^= 1;
       const bool inside = element >= 0 && element < 20;
       CHECK(x.difference().find(inside ? "1 of 20 differ" : "outside of the view") != std::string::npos);

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "scoregrad/config.h"
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 #if SCOREGRAD_HAVE_LAPACK
 
@@ -40,8 +40,8 @@ void require_close(const Twin& out, int64_t n) {
 
 }  // namespace
 
-TEST_CASE("factorisations agree with the CPU's to rounding") {
-  if (!gpu()) return;
+TEST_CASE("factorisations agree with the reference's to rounding") {
+  if (!device()) return;
   Dice dice(61);
   for (DType type : {float32, float64})
     for (const Shape& batch : {Shape{}, Shape{3}, Shape{2, 2}, Shape{0}})
@@ -74,8 +74,8 @@ TEST_CASE("factorisations agree with the CPU's to rounding") {
       }
 }
 
-TEST_CASE("symmetric eigenvalues and vectors agree with the CPU's to rounding, signs included") {
-  if (!gpu()) return;
+TEST_CASE("symmetric eigenvalues and vectors agree with the reference's to rounding, signs included") {
+  if (!device()) return;
   Dice dice(63);
   for (DType type : {float32, float64})
     for (const Shape& batch : {Shape{}, Shape{5}, Shape{2, 2}, Shape{0}})
@@ -107,8 +107,8 @@ TEST_CASE("symmetric eigenvalues and vectors agree with the CPU's to rounding, s
   CHECK(theirs.find("eigh: matrix 1 of batch [2]") != std::string::npos);
 }
 
-TEST_CASE("a matrix that cannot be factored is the CPU's error, with the batch entry") {
-  if (!gpu()) return;
+TEST_CASE("a matrix that cannot be factored is the reference's error, with the batch entry") {
+  if (!device()) return;
   Dice dice(62);
   for (DType type : {float32, float64})
     for (const Shape& batch : {Shape{}, Shape{2, 2}}) {

@@ -1,7 +1,5 @@
-// Reductions of programs against the same in two steps on the CPU.
-#include <algorithm>
-
-#include "tests/cuda/contract/twin.h"
+// Reductions of programs, in one pass.
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -14,25 +12,23 @@ void check(Dice& dice, Reduction kind, DType dtype, const Shape& shape, const Ax
   const Instr code[] = {{Op::mul_, 3, 0, 1, 0}, {Op::add_, 4, 3, 2, 0}, {Op::neg_, 5, 0, 0, 0}, {Op::maximum_, 6, 4, 5, 0}};
   const uint16_t result = 6;
   const Program program{dtype, 2, 1, &half, 4, code, 1, &result};
-  const Twin a(dice, dtype, shape, layout), b(dice, dtype, shape, layout), between(dice, dtype, shape, Layout::contiguous);
+  const Twin a(dice, dtype, shape, layout), b(dice, dtype, shape, layout);
   Shape small = shape;
   for (const int64_t d : axes) small[static_cast<int>(d)] = 1;
   const bool position = kind == Reduction::argmax || kind == Reduction::argmin;
   const Twin out(dice, position ? int64 : dtype, small);
-
-  const Access host[] = {a.access(Side::host), b.access(Side::host)}, to = between.access(Side::host);
-  cpu_backend().call({}, calls::Elementwise{program, shape, host, &to});
-  cpu_backend().call({}, calls::Reduce{kind, out.on(Side::host), between.on(Side::host), axes});
-  const Access device[] = {a.access(Side::device), b.access(Side::device)};
-  gpu()->call({}, calls::ReduceProgram{kind, out.on(Side::device), program, shape, device, axes});
+  on_both([&](const Backend& on, Side side) {
+    const Access inputs[] = {a.access(side), b.access(side)};
+    on.call({}, calls::ReduceProgram{kind, out.on(side), program, shape, inputs, axes});
+  });
   INFO("kind " << static_cast<int>(kind) << " " << name_of(dtype) << " " << to_string(shape) << " axes " << to_string(axes));
   REQUIRE(out.difference() == "");
 }
 
 }  // namespace
 
-TEST_CASE("a program and its reduction in one pass give the CPU's bits of the two") {
-  if (!gpu() || !gpu()->has<calls::ReduceProgram>()) return;
+TEST_CASE("a program and its reduction in one pass give the reference's bits") {
+  if (!device() || !device()->has<calls::ReduceProgram>()) return;
   Dice dice(11);
   for (const DType dtype : {float32, float64, int64}) {
     for (const Layout layout : {Layout::contiguous, Layout::repeats}) {

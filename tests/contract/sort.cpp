@@ -1,5 +1,5 @@
 // Sorting and running sums, line by line.
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -28,7 +28,7 @@ void check_cumsum(Dice& dice, const Twin& in, int axis) {
 }  // namespace
 
 TEST_CASE("sorting keeps the order of equals and puts NaN last, in any layout") {
-  if (!gpu()) return;
+  if (!device()) return;
   Dice dice(31);
   for (DType type : {float32, float64, int64, boolean}) {
     for (int n = trials(12); n > 0; --n) {
@@ -46,8 +46,8 @@ TEST_CASE("sorting keeps the order of equals and puts NaN last, in any layout") 
   }
 }
 
-TEST_CASE("running sums have the CPU's bits, in any layout") {
-  if (!gpu()) return;
+TEST_CASE("running sums have the reference's bits, in any layout") {
+  if (!device()) return;
   Dice dice(32);
   for (DType type : {float32, float64, int64}) {
     for (int n = trials(15); n > 0; --n) {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <string>
 
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -29,7 +29,7 @@ int64_t ulps_of(Op op, DType dtype) {
     case Exactness::machine:
       return 8;
     case Exactness::shared:
-      return host_fuses() ? 0 : 4;
+      return fuses() ? 0 : 4;
     default:
       return 0;
   }
@@ -75,7 +75,7 @@ struct RandomProgram {
     while (static_cast<int>(code.size()) < length) {
       const Op op = static_cast<Op>(dice.below(op_count));
       if (!accepts(row(op).types, t) || exactness(op) == Exactness::machine) continue;
-      if (exactness(op) == Exactness::shared && is_floating(t) && !host_fuses()) continue;
+      if (exactness(op) == Exactness::shared && is_floating(t) && !fuses()) continue;
       uint16_t operands[3] = {0, 0, 0};
       bool found = true;
       for (int i = 0; i < arity(row(op).form) && found; ++i) found = pick(dice, operand_type(op, i, t), operands[i]);
@@ -140,8 +140,8 @@ void check_program(Dice& dice, const RandomProgram& p, const Shape& shape, Layou
 
 }  // namespace
 
-TEST_CASE("every row of the table gives the CPU's bits, contiguous and strided") {
-  if (!gpu()) return;
+TEST_CASE("every row of the table gives the reference's bits, contiguous and strided") {
+  if (!device()) return;
   Dice dice(1);
   for (int k = 0; k < op_count; ++k)
     for (DType dtype : {float32, float64, int64, boolean}) {
@@ -156,8 +156,8 @@ TEST_CASE("every row of the table gives the CPU's bits, contiguous and strided")
     }
 }
 
-TEST_CASE("one row in random shapes and layouts gives the CPU's bits") {
-  if (!gpu()) return;
+TEST_CASE("one row in random shapes and layouts gives the reference's bits") {
+  if (!device()) return;
   Dice dice(2);
   for (int n = trials(60); n > 0; --n)
     for (DType dtype : {float32, float64, int64, boolean}) {
@@ -168,8 +168,8 @@ TEST_CASE("one row in random shapes and layouts gives the CPU's bits") {
     }
 }
 
-TEST_CASE("random programs give the CPU's bits, in place and with several outputs too") {
-  if (!gpu()) return;
+TEST_CASE("random programs give the reference's bits, in place and with several outputs too") {
+  if (!device()) return;
   Dice dice(3);
   for (int n = trials(4); n > 0; --n)
     for (DType dtype : {float32, float64, int64, boolean}) {
@@ -180,7 +180,7 @@ TEST_CASE("random programs give the CPU's bits, in place and with several output
 }
 
 TEST_CASE("constants of every kind reach a program unchanged") {
-  if (!gpu()) return;
+  if (!device()) return;
   Dice dice(4);
   for (double value : {0.1, -0.0, 0.0, 1.0 / 3, 1e-310, 1e300, HUGE_VAL, -HUGE_VAL, std::numeric_limits<double>::quiet_NaN()})
     for (DType dtype : {float32, float64, int64, boolean}) {
@@ -198,7 +198,7 @@ TEST_CASE("constants of every kind reach a program unchanged") {
 }
 
 TEST_CASE("an elementwise call on more elements than one launch has threads reaches them all") {
-  if (!gpu()) return;
+  if (!device()) return;
   Dice dice(5);
   check_row(dice, Op::add_, float32, {300001}, Layout::contiguous, false);
   check_row(dice, Op::add_, float64, {500, 301}, Layout::repeats, false);

@@ -1,5 +1,5 @@
 // Reductions: one tree on every device, whatever the layout and however many elements go into one result.
-#include "tests/cuda/contract/twin.h"
+#include "tests/contract/twin.h"
 
 using namespace scoregrad;
 using namespace scoregrad::contract;
@@ -23,7 +23,7 @@ void check(Dice& dice, Reduction kind, const Twin& in, const Axes& axes) {
   const Twin out(dice, picks_position(kind) ? DType::int64 : in.dtype(), shape);
   on_both([&](const Backend& b, Side side) { b.call({}, calls::Reduce{kind, out.on(side), in.on(side), axes}); });
   INFO("kind " << static_cast<int>(kind) << " of " << name_of(in.dtype()) << " " << to_string(in.shape()) << " strides "
-               << to_string(in.on(Side::host).strides) << " over " << to_string(axes));
+               << to_string(in.on(Side::reference).strides) << " over " << to_string(axes));
   REQUIRE(out.difference() == "");
 }
 
@@ -40,8 +40,8 @@ Range range_for(Dice& dice, DType dtype) {
 
 }  // namespace
 
-TEST_CASE("rows, columns and blocks of every length reduce to the CPU's bits") {
-  if (!gpu()) return;
+TEST_CASE("rows, columns and blocks of every length reduce to the reference's bits") {
+  if (!device()) return;
   Dice dice(21);
   for (DType type : types)
     for (int64_t k : {1, 2, 31, 33, 63, 64, 65, 127, 500, 4095, 4096, 4097, 9000}) {
@@ -52,8 +52,8 @@ TEST_CASE("rows, columns and blocks of every length reduce to the CPU's bits") {
     }
 }
 
-TEST_CASE("one result from a hundred thousand elements has the CPU's bits") {
-  if (!gpu()) return;
+TEST_CASE("one result from a hundred thousand elements has the reference's bits") {
+  if (!device()) return;
   Dice dice(22);
   for (DType type : types) {
     check_all_kinds(dice, Twin(dice, type, {100003}, Layout::contiguous, {-1, 1, false}), {0});
@@ -62,8 +62,8 @@ TEST_CASE("one result from a hundred thousand elements has the CPU's bits") {
   }
 }
 
-TEST_CASE("any axes of any layout reduce to the CPU's bits") {
-  if (!gpu()) return;
+TEST_CASE("any axes of any layout reduce to the reference's bits") {
+  if (!device()) return;
   Dice dice(23);
   for (int n = trials(40); n > 0; --n)
     for (DType type : types) {
@@ -76,8 +76,8 @@ TEST_CASE("any axes of any layout reduce to the CPU's bits") {
     }
 }
 
-TEST_CASE("of equal elements, NaN and signed zeros a reduction takes the one the CPU takes") {
-  if (!gpu()) return;
+TEST_CASE("of equal elements, NaN and signed zeros a reduction takes the one the reference takes") {
+  if (!device()) return;
   Dice dice(24);
   for (int n = trials(10); n > 0; --n)
     for (DType type : {float32, float64, int64}) {
@@ -93,8 +93,8 @@ TEST_CASE("of equal elements, NaN and signed zeros a reduction takes the one the
     }
 }
 
-TEST_CASE("nothing to reduce is 0, 1 or the CPU's error") {
-  if (!gpu()) return;
+TEST_CASE("nothing to reduce is 0, 1 or the reference's error") {
+  if (!device()) return;
   Dice dice(25);
   for (DType type : types) {
     const Twin in(dice, type, {3, 0, 2}), out(dice, type, {3, 1, 2}), at(dice, int64, {3, 1, 2});
