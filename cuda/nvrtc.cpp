@@ -1,9 +1,11 @@
 #include "cuda/nvrtc.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <nvrtc.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include "autograd/backend/error.h"
@@ -59,8 +61,21 @@ void check(nvrtcResult status, Where at, const char* op) {
   if (status != NVRTC_SUCCESS) throw Error(at, fmt::format("{}: NVRTC says: {}", op, nvrtcGetErrorString(status)));
 }
 
+// NVRTC opens the library of its built-in declarations by bare name, which the loader knows only where somebody told it of the toolkit.
+// Loaded from NVRTC's own folder before, it is there under that name.
+void load_builtins() {
+  Dl_info nvrtc;
+  int major = 0, minor = 0;
+  std::error_code failed;
+  check(nvrtcVersion(&major, &minor), {}, "cuda");
+  if (!dladdr(reinterpret_cast<void*>(&nvrtcVersion), &nvrtc) || !nvrtc.dli_fname) return;
+  const std::filesystem::path file = std::filesystem::canonical(nvrtc.dli_fname, failed);
+  if (!failed) dlopen((file.parent_path() / fmt::format("libnvrtc-builtins.so.{}.{}", major, minor)).c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
 const std::vector<int>& architectures() {
   static const std::vector<int> known = [] {
+    load_builtins();
     int count = 0;
     check(nvrtcGetNumSupportedArchs(&count), {}, "cuda");
     std::vector<int> list(static_cast<size_t>(count));

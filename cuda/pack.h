@@ -31,6 +31,7 @@ __device__ inline Pack<S, W> load(const void* data, int64_t at, int n) {
   const S* from = static_cast<const S*>(data) + at;
   if (n == W) return *reinterpret_cast<const Pack<S, W>*>(from);
   Pack<S, W> x;
+#pragma unroll
   for (int k = 0; k < W; ++k) x.at[k] = from[k < n ? k : 0];
   return x;
 }
@@ -48,7 +49,10 @@ __device__ inline void store(void* data, int64_t at, const Pack<S, W>& x, int n)
   if (n == W) {
     *reinterpret_cast<Pack<S, W>*>(to) = x;
   } else {
-    for (int k = 0; k < n; ++k) to[k] = x.at[k];
+    // Not `k < n` alone: registers cannot be indexed, and a pack that is would lie in local memory on the main path too.
+#pragma unroll
+    for (int k = 0; k < W; ++k)
+      if (k < n) to[k] = x.at[k];
   }
 }
 
