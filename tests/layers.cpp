@@ -20,7 +20,7 @@ struct Layer {
   std::vector<std::string> below;
 };
 
-const std::vector<Layer> rooms = {
+const std::vector<Layer> plan = {
     {"autograd/backend/", {}},
     {"autograd/tensor/", {"autograd/backend/"}},
     {"autograd/files/", {"autograd/backend/", "autograd/tensor/"}},
@@ -40,7 +40,7 @@ const std::vector<Layer> rooms = {
 
 /// The rooms and the backends, which see the contract alone and are seen by benchmarks and tests alone.
 const std::vector<Layer> layers = [] {
-  std::vector<Layer> all = rooms;
+  std::vector<Layer> all = plan;
   for (const std::string& name : scoregrad::device_names()) {
     for (Layer& l : all)
       if (l.folder == "benchmarks/" || l.folder == "tests/") l.below.push_back(name + "/");

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "autograd/backend/environment.h"
+#include "autograd/backend/machine.h"
 #include "autograd/files/file.h"
 
 namespace scoregrad {
