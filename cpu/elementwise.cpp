@@ -35,43 +35,6 @@ struct Step {
   uint16_t out, a, b, c;
 };
 
-// Nanoseconds per float element as measured with AVX-512, for the decision to fork.
-double cost(Op op) {
-  switch (op) {
-    case Op::tan_:
-    case Op::sinh_:
-    case Op::cosh_:
-    case Op::asinh_:
-    case Op::atan_:
-    case Op::atan2_:
-    case Op::mod_:
-    case Op::pow_:
-    case Op::erfinv_:
-      return 6;
-    case Op::softplus_:
-    case Op::logsigmoid_:
-    case Op::logaddexp_:
-    case Op::gelu_:
-    case Op::erf_:
-    case Op::erfc_:
-      return 0.7;
-    case Op::exp_:
-    case Op::expm1_:
-    case Op::log_:
-    case Op::log1p_:
-    case Op::xlogy_:
-    case Op::rsqrt_:
-    case Op::sin_:
-    case Op::cos_:
-    case Op::tanh_:
-    case Op::sigmoid_:
-    case Op::silu_:
-      return 0.4;
-    default:
-      return 0.1;
-  }
-}
-
 void fill(char* out, DType dtype, Immediate value, int64_t n) {
   if (dtype == DType::float32)
     std::fill_n(reinterpret_cast<float*>(out), n, static_cast<float>(value.f));
@@ -146,7 +109,7 @@ void Interpreter::decode() {
     const Instr& i = p_.code[k];
     const int n = arity(row(i.op).form);
     steps_[k] = {loops[static_cast<int>(i.op)], i.out, i.a, n > 1 ? i.b : i.a, n > 2 ? i.c : i.a};
-    ns_ += cost(i.op);
+    ns_ += row(i.op).ns;
   }
   if (size_of(p_.dtype) == 8) ns_ *= 2.5;
 }

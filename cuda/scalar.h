@@ -96,7 +96,9 @@ SG_INLINE double fma(double a, double b, double c) { return ::fma(a, b, c); }
 #include "autograd/backend/scalar_erf.inc"
 #include "autograd/backend/scalar_gamma.inc"
 #include "autograd/backend/scalar_int.inc"
+#include "autograd/backend/scalar_mills.inc"
 #include "autograd/backend/scalar_normal.inc"
+#include "autograd/backend/scalar_plane.inc"
 
 /// a - floor(a / b) b with the sign of b, exact.
 template <class T>
@@ -104,6 +106,13 @@ SG_INLINE T mod(T a, T b) {
   const T r = remainder_of(a, b);
   if (r == T(0)) return copy_sign(r, b);
   return (r < T(0)) != (b < T(0)) ? r + b : r;
+}
+
+/// a^b log a, and 0 where a^b is.
+template <class T>
+SG_INLINE T powlog(T a, T b) {
+  const T y = pow(a, b);
+  return y == T(0) && !(a < T(0)) ? T(0) : y * log(a);
 }
 
 // The value column of the table: row_tanh(x) and so on.

@@ -8,6 +8,12 @@ namespace scoregrad::nn {
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, bool causal, Where at) {
   const CallerScope scope(at);
+  if (const int64_t blind = q.extent(-2) - k.extent(-2); causal && blind > 0) {  // what sees no place at all is 0
+    const Tensor seeing = attention(slice_axis(q, -2, blind, q.extent(-2)), k, v, true, at);
+    std::vector<Padding> before(static_cast<size_t>(seeing.rank()));
+    before[before.size() - 2] = {blind, 0};
+    return pad(seeing, before);
+  }
   Tensor scores = matmul(q, transpose(k)) / std::sqrt(static_cast<double>(q.extent(-1)));
   if (causal) {
     const int64_t n = q.extent(-2), m = k.extent(-2);

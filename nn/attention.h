@@ -4,7 +4,8 @@
 
 namespace scoregrad::nn {
 
-/// softmax(q k' / sqrt(d)) v over the last two axes; causal: place i sees the places up to i + (m - n) of the m.
+/// softmax(q k' / sqrt(d)) v over the last two axes; causal: place i sees the places up to i + (m - n) of the m, and is 0 if it
+/// sees none.
 /// q [.., n, d], k [.., m, d], v [.., m, e] -> [.., n, e]   (Vaswani et al. 2017)
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, bool causal = false, Where at = Where::here());
 

@@ -19,15 +19,15 @@ class Swapped {
 
 struct EMAOptions {
   double decay = 0.999;
-  bool corrected = true;  ///< start from zero and divide by 1 - decay^steps, so that where training began has no weight; else start there
+  bool corrected = true;  ///< weigh by (1 - decay) / (1 - decay^steps), so that where training began has no weight; else start there
 };
-/// e <- decay e + (1 - decay) p after each step.
+/// e <- e + (1 - decay) (p - e) after each step, in float64.
 class EMA {
  public:
   explicit EMA(Tensors parameters, EMAOptions options = {}, Where at = Where::here());
   /// Takes the parameters' present values in; call it after the optimiser's step.
   void update(Where at = Where::here());
-  /// The averages, corrected if asked for; throws Error if there are none yet.
+  /// The averages, in the parameters' type; throws Error if there are none yet.
   Tensors values(Where at = Where::here()) const;
   /// Puts the averages in the parameters' place for a scope:  { const auto as_average = ema.swapped(); evaluate(net); }
   [[nodiscard]] Swapped swapped(Where at = Where::here()) const;

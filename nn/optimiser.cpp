@@ -10,12 +10,13 @@ Tensors clipped(const Tensors& grads, double bound, Where at) {
   if (!(bound > 0)) throw Error(at, fmt::format("clipped: the bound {} is not positive", bound));
   const NoGrad guard;
   if (grads.empty()) return {};
-  Tensor square_sum;
+  constexpr double unit = 0x1p-20;  // the joint norm of numbers may be larger than any number
+  Tensor total;
   for (const Tensor& g : grads) {
-    const Tensor part = sum(square(Operand(g, at.file, at.line)));
-    square_sum = square_sum.defined() ? square_sum + part : part;
+    const Tensor part = norm(mul(Operand(g, at.file, at.line), unit));
+    total = total.defined() ? hypot(total, part) : part;
   }
-  const Tensor factor = minimum(bound * rsqrt(square_sum), 1);
+  const Tensor factor = minimum(bound * unit / total, 1);
   Tensors out;
   for (const Tensor& g : grads) out.push_back(g * factor);
   return out;
@@ -134,21 +135,21 @@ void Adam::step(const Tensors& grads, Where at) {
   const NoGrad guard;
   const AdamOptions& o = options_;
   const bool shrinks = decoupled_ && o.weight_decay != 0;
-  const Tensor unbias1 = 1 / (1 - pow(o.beta1, steps)), unbias2 = 1 / (1 - pow(o.beta2, steps));
+  const Tensor unbias1 = 1 / (1 - pow(o.beta1, steps)), unbias2 = rsqrt(1 - pow(o.beta2, steps));
   for (size_t i = 0; i < grads.size(); ++i) {
     const Tensor& p = parameters()[i];
     const DType t = p.dtype();
     const Tensor g = decoupled_ ? grads[i] : with_decay(grads[i], p, o.weight_decay);
     copy_(first_[i], o.beta1 * first_[i] + (1 - o.beta1) * g);
-    copy_(second_[i], o.beta2 * second_[i] + (1 - o.beta2) * square(g));
+    copy_(second_[i], hypot(std::sqrt(o.beta2) * second_[i], std::sqrt(1 - o.beta2) * g));
     const Tensor step_size = (rate * unbias1).to(t);
     const Tensor decayed = shrinks ? p * (1 - rate * o.weight_decay).to(t) : p;
-    copy_(p, decayed - step_size * first_[i] / (sqrt(second_[i] * unbias2.to(t)) + o.epsilon));
+    copy_(p, decayed - step_size * first_[i] / (second_[i] * unbias2.to(t) + o.epsilon));
   }
 }
 
 RMSprop::RMSprop(Tensors parameters, RMSpropOptions options, Where at)
-    : Optimiser("RMSprop", std::move(parameters), options.rate, at), squares_(zeros_for_each()), options_(std::move(options)) {
+    : Optimiser("RMSprop", std::move(parameters), options.rate, at), roots_(zeros_for_each()), options_(std::move(options)) {
   check_share("RMSprop", "alpha", options_.alpha, at);
   check_share("RMSprop", "momentum", options_.momentum, at);
   check_positive("RMSprop", "epsilon", options_.epsilon, at);
@@ -165,13 +166,14 @@ void RMSprop::step(const Tensors& grads, Where at) {
   for (size_t i = 0; i < grads.size(); ++i) {
     const Tensor& p = parameters()[i];
     const Tensor g = with_decay(grads[i], p, o.weight_decay);
-    copy_(squares_[i], o.alpha * squares_[i] + (1 - o.alpha) * square(g));
-    Tensor second = squares_[i];
+    copy_(roots_[i], hypot(std::sqrt(o.alpha) * roots_[i], std::sqrt(1 - o.alpha) * g));
+    Tensor size = roots_[i];
     if (o.centred) {
       copy_(means_[i], o.alpha * means_[i] + (1 - o.alpha) * g);
-      second = maximum(second - square(means_[i]), 0);  // a variance, but for rounding
+      const Tensor mean = abs(means_[i]);
+      size = sqrt(maximum(size - mean, 0)) * sqrt(size + mean);  // of a variance, but for rounding
     }
-    Tensor move = g / (sqrt(second) + o.epsilon);
+    Tensor move = g / (size + o.epsilon);
     if (!momenta_.empty()) {
       copy_(momenta_[i], o.momentum * momenta_[i] + move);
       move = momenta_[i];

@@ -5,7 +5,8 @@
 
 namespace scoregrad::nn {
 
-/// Gradients scaled so that their joint norm is at most `bound`:  g min(1, bound / |g|). Throws Error unless bound > 0.
+/// Gradients scaled so that their joint norm is at most `bound`:  g min(1, bound / |g|), also where |g| itself overflows. Throws Error
+/// unless bound > 0.
 Tensors clipped(const Tensors& grads, double bound, Where at = Where::here());
 
 /// What all optimisers have.
@@ -59,7 +60,7 @@ struct AdamOptions {
   double weight_decay = 0;  ///< L2: weight_decay p joins the gradient; see AdamW
 };
 /// m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,  p <- p - rate m^ / (sqrt(v^) + epsilon), where m^ and v^ are divided by
-/// 1 - beta^steps   (Kingma & Ba 2015).
+/// 1 - beta^steps   (Kingma & Ba 2015). Of v it keeps the root, so that no square overflows.
 class Adam : public Optimiser {
  public:
   explicit Adam(Tensors parameters, AdamOptions options = {}, Where at = Where::here());
@@ -98,6 +99,7 @@ struct RMSpropOptions {
   double weight_decay = 0;  ///< L2: weight_decay p joins the gradient
 };
 /// v <- alpha v + (1 - alpha) g^2,  m <- momentum m + g / (sqrt(v) + epsilon),  p <- p - rate m   (Hinton 2012, as in PyTorch).
+/// Of v it keeps the root.
 class RMSprop : public Optimiser {
  public:
   explicit RMSprop(Tensors parameters, RMSpropOptions options = {}, Where at = Where::here());
@@ -105,13 +107,13 @@ class RMSprop : public Optimiser {
   static void fields(auto& m, auto visit) {
     visit("rate", m.rate);
     visit("steps", m.steps);
-    visit("squares", m.squares_);
+    visit("roots", m.roots_);
     visit("means", m.means_);
     visit("momenta", m.momenta_);
   }
 
  private:
-  Tensors squares_, means_, momenta_;
+  Tensors roots_, means_, momenta_;
   RMSpropOptions options_;
 };
 

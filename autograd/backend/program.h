@@ -19,13 +19,16 @@ constexpr int op_count = static_cast<int>(Op::count);
 
 enum class Form : uint8_t { unary, binary, compare, select };
 enum class Types : uint8_t { F, N, B, A };
+enum class Again : uint8_t { cheap, dear };
 
-/// What may be asked of a row at run time: its name, its value as text, its form and types, and its test range.
+/// What may be asked of a row at run time: its name, its value as text, its form and types, what it costs, and its test range.
 struct Row {
   const char* name;
   const char* value;
   Form form;
   Types types;
+  double ns;    ///< a float32 element on one core
+  Again again;  ///< whether to compute it again costs less than to load it
   double lo, hi;
 };
 extern const Row rows[op_count];

@@ -115,6 +115,7 @@ T round(T x) {
 
 #include "autograd/backend/scalar_erf.inc"
 #include "autograd/backend/scalar_normal.inc"
+#include "autograd/backend/scalar_plane.inc"
 
 // The rare ones are libm's.
 using std::asinh;
@@ -135,6 +136,13 @@ inline float lgamma(float x) {
 }
 using std::ceil;
 #include "autograd/backend/scalar_gamma.inc"
+#include "autograd/backend/scalar_mills.inc"
+/// a^b log a, and 0 where a^b is.
+template <class T>
+T powlog(T a, T b) {
+  const T y = pow(a, b);
+  return y == T(0) && !(a < T(0)) ? T(0) : y * log(a);
+}
 /// a - floor(a / b) b with the sign of b, exact (Python's and NumPy's).
 template <class T>
 T mod(T a, T b) {

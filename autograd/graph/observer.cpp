@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <string_view>
 
 #include "autograd/graph/arithmetic.h"
 #include "autograd/graph/node.h"
@@ -27,17 +28,41 @@ std::string blemish(const Tensor& x) {
   return fmt::format("{} at {} of {}", values[i], to_string(index), to_string(x.shape()));
 }
 
+// Whether x is NaN somewhere where g is 0.
+bool zero_times_infinity(const Tensor& g, const Tensor& x) {
+  if (!g.defined() || g.shape() != x.shape()) return false;
+  const std::vector<double> arriving = g.to_vector<double>(), leaving = x.to_vector<double>();
+  for (size_t i = 0; i < leaving.size(); ++i)
+    if (arriving[i] == 0 && std::isnan(leaving[i])) return true;
+  return false;
+}
+bool has_a_border(std::string_view op) {
+  for (std::string_view name : {"sqrt", "rsqrt", "log", "log1p", "pow", "xlogy", "div", "reciprocal", "erfinv"})
+    if (op == name) return true;
+  return false;
+}
+constexpr const char* way_out = "give the op an operand inside its domain first, sqrt(where(x > 0, x, 1)), and choose among results then";
+
 }  // namespace
 
 void Anomaly::computed(const char* op, Where at, const Tensor& y) {
-  if (const std::string what = blemish(y); !what.empty()) throw Error(at, fmt::format("anomaly: {} computed {}", op, what));
+  if (const std::string what = blemish(y); !what.empty())
+    throw Error(at, fmt::format("anomaly: {} computed {}{}", op, what,
+                                what.find("nan") != std::string::npos && has_a_border(op)
+                                    ? fmt::format("; if a where() drops it, its gradient stays nan: {}", way_out)
+                                    : ""));
 }
 
 void Anomaly::pulled(const Node& node, std::span<const Cotangent> operand_cotangents) {
   for (size_t i = 0; i < operand_cotangents.size(); ++i) {
     if (operand_cotangents[i].empty()) continue;
     if (const std::string what = blemish(operand_cotangents[i].total()); !what.empty())
-      throw Error(node.at, fmt::format("anomaly: the gradient of {} with respect to its operand {} is {}", node.op(), i, what));
+      throw Error(node.at, fmt::format("anomaly: the gradient of {} with respect to its operand {} is {}{}", node.op(), i, what,
+                                       zero_times_infinity(arriving_, operand_cotangents[i].total())
+                                           ? fmt::format(", from a gradient of 0, as where() gives to what it drops, times a slope that is "
+                                                         "not finite: {}",
+                                                         way_out)
+                                           : ""));
   }
 }
 

@@ -27,12 +27,16 @@ class Observer {
   Observer* outer_;
 };
 
-/// Throws Error at the first value or cotangent that is not finite, naming the op and the user's line.
+/// Throws Error at the first value or cotangent that is not finite, naming the op and the user's line, and the way out where a gradient of
+/// 0 met an infinite slope.
 class Anomaly final : public Observer {
  public:
   void computed(const char* op, Where at, const Tensor& y) override;
-  void swept(const Node&, const Tensor&) override {}
+  void swept(const Node&, const Tensor& g) override { arriving_ = g; }
   void pulled(const Node& node, std::span<const Cotangent> operand_cotangents) override;
+
+ private:
+  Tensor arriving_;  // the cotangent that the rule is being given
 };
 
 }  // namespace scoregrad

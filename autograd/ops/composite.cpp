@@ -22,15 +22,24 @@ double count_of(const Tensor& x, const Axes& axes) {
   return static_cast<double>(n);
 }
 
-// The largest element over `axes`, kept, as a constant; 0 where it is not finite, so that x - peak keeps x's infinities.
+// The largest element over `axes`, kept, as a constant, and 0 for a row of -inf. gap(x, peak) then keeps the other infinities: what is as
+// large as an infinite peak is 0, the rest -inf.
 Tensor peak(const Tensor& x, const Axes& axes) {
   const NoGrad plain;
   if (x.numel() == 0) return sum(x, axes, true);
   const Tensor m = max(x, axes, true);
-  return where(m - m == 0, m, 0);
+  return where(m == -INFINITY, 0, m);
 }
 
 }  // namespace
+
+Tensor first_of(const Tensor& x, const Axes& axes) {
+  const NoGrad plain;
+  if (x.numel() == 0) return sum(x, axes, true);
+  Tensor first = x.detach();
+  for (int64_t axis : axes) first = slice_axis(first, axis, 0, 1);
+  return first;
+}
 
 Tensor mean(Operand x, const Axes& axes, bool keep) {
   const Tensor& t = floating(x, "mean");
@@ -39,28 +48,28 @@ Tensor mean(Operand x, const Axes& axes, bool keep) {
   return sum(x, over, keep) / count_of(t, over);
 }
 
+namespace {
+
+// x less its mean. Counted from one of its own elements x is exact where all lie close together; the mean itself would be rounded.
+Tensor centred(const Operand& x, const Tensor& t, const Axes& over) {
+  const Tensor moved = t - first_of(t, over);
+  return moved - mean(Operand(moved, x.at), over, true);
+}
+
+}  // namespace
+
 Tensor var(Operand x, const Axes& axes, int64_t correction, bool keep) {
   const Tensor& t = floating(x, "var");
   const Axes over = normal_axes(x.at, "var", axes, t.rank());
   const CallerScope line(x.at, "var");
-  const Tensor centred = t - mean(x, over, true);
-  return sum(square(centred), over, keep) / std::max(0.0, count_of(t, over) - static_cast<double>(correction));
+  return sum(square(centred(x, t, over)), over, keep) / std::max(0.0, count_of(t, over) - static_cast<double>(correction));
 }
 
 Tensor stddev(Operand x, const Axes& axes, int64_t correction, bool keep) {
   const Tensor& t = floating(x, "stddev");
   const Axes over = normal_axes(x.at, "stddev", axes, t.rank());
   const CallerScope line(x.at, "stddev");
-  return norm(t - mean(x, over, true), over, keep) / std::sqrt(std::max(0.0, count_of(t, over) - static_cast<double>(correction)));
-}
-
-// The square root has no derivative at 0; the selects keep 0 away from it, in the value and in every derivative.
-Tensor norm(Operand x, const Axes& axes, bool keep) {
-  const Tensor& t = floating(x, "norm");
-  const Axes over = normal_axes(x.at, "norm", axes, t.rank());
-  const CallerScope line(x.at, "norm");
-  const Tensor s = sum(square(t), over, keep), zero = s == 0;
-  return where(zero, 0, sqrt(where(zero, 1, s)));
+  return norm(centred(x, t, over), over, keep) / std::sqrt(std::max(0.0, count_of(t, over) - static_cast<double>(correction)));
 }
 
 // A row of -inf has the value -inf; the selects give it the gradient 0.
@@ -68,7 +77,7 @@ Tensor logsumexp(Operand x, const Axes& axes, bool keep) {
   const Tensor& t = floating(x, "logsumexp");
   const Axes over = normal_axes(x.at, "logsumexp", axes, t.rank());
   const CallerScope line(x.at, "logsumexp");
-  const Tensor m = peak(t, over), s = sum(exp(t - m), over, keep), none = s == 0;
+  const Tensor m = peak(t, over), s = sum(exp(gap(t, m)), over, keep), none = s == 0;
   const Tensor shift = keep ? m : reshape(m, s.shape());
   return log(where(none, 1, s)) + where(none, -INFINITY, shift);
 }
@@ -114,7 +123,7 @@ Tensor softmax(Operand x, int64_t axis) {
   const Tensor& t = floating(x, "softmax");
   const Axes over{normal_axis(x.at, "softmax", axis, t.rank())};
   const CallerScope line(x.at, "softmax");
-  const Tensor e = exp(t - peak(t, over));
+  const Tensor e = exp(gap(t, peak(t, over)));
   return e / sum(e, over, true);
 }
 
@@ -122,7 +131,7 @@ Tensor log_softmax(Operand x, int64_t axis) {
   const Tensor& t = floating(x, "log_softmax");
   const Axes over{normal_axis(x.at, "log_softmax", axis, t.rank())};
   const CallerScope line(x.at, "log_softmax");
-  const Tensor shifted = t - peak(t, over);
+  const Tensor shifted = gap(t, peak(t, over));
   return shifted - log(sum(exp(shifted), over, true));
 }
 

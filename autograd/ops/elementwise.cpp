@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "autograd/ops/partial.h"
 #include "autograd/ops/pass.h"
 #include "autograd/ops/rule.h"
@@ -238,7 +240,13 @@ Tensor finish(Op op, const Call& call) {
 }  // namespace
 
 Tensor elementwise(Op op, Operand x) { return finish(op, Call(x.at, op, &x)); }
-Tensor elementwise(Op op, Operand a, Operand b) { return finish(op, Call(a.at, op, &a, &b)); }
+Tensor elementwise(Op op, Operand a, Operand b) {
+  // A square is one product, and what the square of a norm needs to have a second derivative at 0 (cofactor).
+  if (op == Op::pow_ && b.is_number() && !a.is_number() && a.tensor().defined() && is_floating(a.tensor().dtype()) &&
+      b.number(a.tensor().dtype(), "pow").f == 2)
+    return elementwise(Op::square_, a);
+  return finish(op, Call(a.at, op, &a, &b));
+}
 Tensor elementwise(Op op, Operand mask, Operand a, Operand b) { return finish(op, Call(mask.at, op, &mask, &a, &b)); }
 
 #define SG_UNARY(name, ...) \
@@ -267,6 +275,39 @@ Tensor& operator+=(Tensor& a, Operand b) { return rebind(Op::add_, "+=", a, b); 
 Tensor& operator-=(Tensor& a, Operand b) { return rebind(Op::sub_, "-=", a, b); }
 Tensor& operator*=(Tensor& a, Operand b) { return rebind(Op::mul_, "*=", a, b); }
 Tensor& operator/=(Tensor& a, Operand b) { return rebind(Op::div_, "/=", a, b); }
+
+namespace {
+
+// The same record, or one of the same norm of the same operand.
+bool same_value(const Node* a, const Node* b) {
+  if (a == b || !a || !b) return a == b;
+  const std::string_view op = a->op();
+  return op == "norm" && op == b->op() && a->operands()[0].get() == b->operands()[0].get() && a->shape == b->shape &&
+         a->attributes() == b->attributes();
+}
+
+}  // namespace
+
+Tensor cofactor(const Node* product, const Node* factor, int depth) {
+  const auto* n = dynamic_cast<const ElementwiseNode*>(product);
+  if (!n || depth == 0) return {};
+  const auto operand = [&](size_t i) { return i < n->operands().size() ? n->operands()[i].get() : nullptr; };
+  const auto of = [&](size_t i) { return cofactor(operand(i), factor, depth - 1); };
+  if (n->code == Op::mul_) {
+    for (size_t i = 0; i < 2; ++i) {
+      const Saved& other = i == 0 ? n->b : n->a;
+      if (!operand(i) || !other) continue;
+      if (same_value(operand(i), factor)) return other.get(*n);
+      if (const Tensor part = of(i); part.defined()) return mul(part, other.get(*n));
+    }
+  } else if (n->code == Op::add_) {
+    const Tensor a = of(0), b = a.defined() ? of(1) : Tensor();
+    if (b.defined()) return add(a, b);
+  } else if (n->code == Op::neg_) {
+    if (const Tensor a = of(0); a.defined()) return neg(a);
+  }
+  return {};
+}
 
 Tensor run_program(Where at, const ProgramBuilder::Finished& program, std::initializer_list<const Tensor*> operands, const Shape& shape) {
   std::vector<Access> inputs;

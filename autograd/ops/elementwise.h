@@ -22,6 +22,10 @@ Tensor& operator-=(Tensor& a, Operand b);
 Tensor& operator*=(Tensor& a, Operand b);
 Tensor& operator/=(Tensor& a, Operand b);
 
+/// h where `product` shows on the face of it, in products and sums of at most `depth` steps, that its value is h times that of `factor`;
+/// else undefined. So a rule can divide by what may be 0.
+Tensor cofactor(const Node* product, const Node* factor, int depth = 6);
+
 inline Tensor operator-(Operand x) { return neg(x); }
 inline Tensor operator+(Operand a, Operand b) { return add(a, b); }
 inline Tensor operator-(Operand a, Operand b) { return sub(a, b); }

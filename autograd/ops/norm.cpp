@@ -2,6 +2,8 @@
 // same op on four axes [outer, groups, channels, positions], where the last two are normalised.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "autograd/ops/ops.h"
 #include "autograd/ops/pass.h"
 #include "autograd/ops/rule.h"
@@ -11,11 +13,19 @@ namespace {
 
 const Axes within{2, 3};  // the axes of a group
 
+// Of each group [outer, groups, 1, 1]. The mean is counted from the first element: a mean near 1e7 would be rounded to whole numbers.
 struct Moments {
-  Tensor mean, rate;  // of each group, rate = 1 / sqrt(var + eps)   [outer, groups, 1, 1]
+  Tensor first, mean, rate;  // rate = 1 / sqrt(var + eps)
 };
 
 Tensor average(const Tensor& x) { return mean(x, within, true); }
+
+// A power of two by which deviations are multiplied before they are squared, so small that no square overflows and so large that no square
+// is lost which counts beside eps. Without an eps there is no such number.
+double unit_of(double eps, DType dtype) {
+  const double room = dtype == DType::float32 ? -116 : -1000;
+  return eps > 0 ? std::min(1.0, std::exp2(std::floor((room - std::log2(eps)) / 2))) : 1;
+}
 
 // y = n w + b with n = (x - mean) rate. The derivative of n is the symmetric map t -> rate (t - mean(t) - n mean(n t)) in each group.
 struct NormaliseNode final : RuleNode {
@@ -25,14 +35,21 @@ struct NormaliseNode final : RuleNode {
   NormaliseNode(const Tensor& y, Where line, double e, const Tensor& operand, const Tensor& weight, Moments m)
       : RuleNode(y, line, Primitive::normalise), eps(e), x(Saved::operand(operand)), w(Saved::operand(weight)), moments(std::move(m)) {}
   std::string attributes() const override { return fmt::format("eps={}", eps); }
-  int saved_count() const override { return 4; }
+  int saved_count() const override { return 5; }
 
   // Rate and n, with their history while recording.
   std::pair<Tensor, Tensor> normal() const {
     const Tensor v = x.get(*this);
-    if (!mode.recording) return {moments.rate, (v - moments.mean) * moments.rate};
-    const Tensor centred = v - average(v), rate = rsqrt(average(square(centred)) + eps);
+    const Tensor moved = v - moments.first;
+    if (!mode.recording) return {moments.rate, (moved - moments.mean) * moments.rate};
+    const Tensor centred = moved - average(moved), unit = largest(centred);
+    const Tensor rate = rsqrt(average(square(centred / unit)) + eps / square(unit)) / unit;
     return {rate, centred * rate};
+  }
+  // A power of two of at least 1 by which squares are divided that would overflow; a constant.
+  static Tensor largest(const Tensor& centred) {
+    const NoGrad plain;
+    return centred.numel() == 0 ? ones_like(average(centred)) : maximum(binade(max(abs(centred), within, true)), 1);
   }
   static Tensor map(const Tensor& t, const Tensor& rate, const Tensor& n) { return rate * (t - average(t) - n * average(n * t)); }
 
@@ -49,15 +66,17 @@ struct NormaliseNode final : RuleNode {
     const auto over_positions = [](const Tensor& t) { return t.extent(3) == 1 ? t : sum(t, {3}, true); };
     const Tensor sum_g = over_positions(g);
     const Tensor sum_gn = over_positions(one_pass(
-        at, shape, [](Expr a, Expr b, Expr m, Expr r) { return a * ((b - m) * r); }, g, v, moments.mean, moments.rate));
+        at, shape, [](Expr a, Expr b, Expr f, Expr m, Expr r) { return a * ((b - f - m) * r); }, g, v, moments.first, moments.mean,
+        moments.rate));
     if (wanted[1]) out[1] = sum_gn;
     if (wanted[2]) out[2] = sum_g;
     if (!wanted[0]) return;
     const double count = static_cast<double>(shape[2] * shape[3]);
     const Tensor mean_g = sum(sum_g * weight, {2}, true) / count, mean_gn = sum(sum_gn * weight, {2}, true) / count;
     out[0] = one_pass(
-        at, shape, [](Expr a, Expr b, Expr m, Expr r, Expr scale, Expr mg, Expr mgn) { return r * (a * scale - mg - (b - m) * r * mgn); },
-        g, v, moments.mean, moments.rate, weight, mean_g, mean_gn);
+        at, shape,
+        [](Expr a, Expr b, Expr f, Expr m, Expr r, Expr scale, Expr mg, Expr mgn) { return r * (a * scale - mg - (b - f - m) * r * mgn); },
+        g, v, moments.first, moments.mean, moments.rate, weight, mean_g, mean_gn);
   }
   Tensor jvp(std::span<const Tensor> t) const override {
     const auto [rate, n] = normal();
@@ -76,13 +95,18 @@ Tensor normalised(Where at, const Tensor& x, const Tensor& weight, const Tensor&
   Tensor y;
   {
     const NoGrad plain;
-    m.mean = average(x);
-    m.rate = rsqrt(average(one_pass(
-                       at, x.shape(), [](Expr a, Expr mean) { return square(a - mean); }, x, m.mean)) +
-                   eps);
+    const double unit = unit_of(eps, x.dtype());
+    m.first = first_of(x, within);
+    m.mean = average(one_pass(
+        at, x.shape(), [](Expr a, Expr first) { return a - first; }, x, m.first));
+    m.rate =
+        rsqrt(average(one_pass(
+                  at, x.shape(), [unit](Expr a, Expr first, Expr mean) { return square((a - first - mean) * unit); }, x, m.first, m.mean)) +
+              eps * unit * unit) *
+        unit;
     y = one_pass(
-        at, x.shape(), [](Expr a, Expr mean, Expr r, Expr scale, Expr shift) { return (a - mean) * r * scale + shift; }, x, m.mean, m.rate,
-        weight, bias);
+        at, x.shape(), [](Expr a, Expr first, Expr mean, Expr r, Expr scale, Expr shift) { return (a - first - mean) * r * scale + shift; },
+        x, m.first, m.mean, m.rate, weight, bias);
   }
   return record<NormaliseNode>("normalise", at, y, {&x, &weight, &bias}, eps, x, weight, m);
 }

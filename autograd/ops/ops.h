@@ -12,7 +12,7 @@ namespace scoregrad {
 
 using Operands = std::vector<Operand>;
 
-// ---- reductions: reduce.cpp, reduction.cpp, composite.cpp -------------------------------------------------------------------------
+// ---- reductions: reduce.cpp, reduction.cpp, length.cpp, composite.cpp -------------------------------------------------------------------------
 /// y = sum of x over `axes`. The tree of additions depends on the shape and axes only (autograd/backend/reduction_tree.h).
 Tensor sum(Operand x, const Axes& axes = {}, bool keep = false);
 /// y = product of x over `axes`.   d/dx_i = product of the others, also where x has zeros
@@ -32,7 +32,8 @@ Tensor mean(Operand x, const Axes& axes = {}, bool keep = false);
 Tensor var(Operand x, const Axes& axes = {}, int64_t correction = 1, bool keep = false);
 /// y = sqrt(var x), the standard deviation; std names a namespace.
 Tensor stddev(Operand x, const Axes& axes = {}, int64_t correction = 1, bool keep = false);
-/// y = sqrt(sum x^2), with gradient 0 at 0.
+/// y = sqrt(sum x^2), also where the squares overflow. At 0 the gradient is 0 by convention and the second derivative not finite, but
+/// square(norm(x)) is differentiated as the sum of squares that it is.
 Tensor norm(Operand x, const Axes& axes = {}, bool keep = false);
 /// y = log sum exp x, without overflow.
 Tensor logsumexp(Operand x, const Axes& axes = {}, bool keep = false);

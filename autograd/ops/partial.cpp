@@ -12,6 +12,22 @@ namespace {
 struct None {};
 constexpr None none;
 
+// What partials are written in besides the rows, for tensors and registers alike.
+// x between -c and c.
+template <class X>
+X bounded(const X& x, double c) {
+  return minimum(maximum(x, -c), c);
+}
+// x without its history.
+Tensor constant_of(const Tensor& x) { return x.detach(); }
+Expr constant_of(const Expr& x) { return x; }
+// b a^(b - 1). Where b = 0 and powers of 1 / a would soon be infinite it is b / a, whose derivatives are 0 in a, and 1 / a in b.
+template <class X>
+X power_slope(const X& a, const X& b) {
+  const X constant = lt(where(b == 0, abs(a), 1), 1e-8);
+  return where(constant, xdivy(b, where(constant, constant_of(a), 1)), b * pow(a, where(constant, 0, b - 1)));
+}
+
 // Whether a partial's text mentions a variable: a one-letter name with no letter, digit or underscore beside it.
 constexpr bool mentions(std::string_view text, char name) {
   const auto part_of_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };

@@ -47,6 +47,8 @@ Tensor record_linear(const L& linear, const Operand& x, const Tensor& y) {
 const Tensor& tensor_of(const Operand& x, const char* op);
 /// x itself; throws Error if it is undefined.
 const Tensor& defined(const Tensor& x, const char* op, Where at);
+/// The first element over `axes`, kept, as a constant: numbers that lie close together are counted from it without rounding.
+Tensor first_of(const Tensor& x, const Axes& axes);
 /// Throws Error if a result would have more than max_rank axes.
 void check_rank(int rank, const char* op, Where at);
 

@@ -15,11 +15,13 @@ DType result_type(Op op, DType dtype) { return row(op).form == Form::compare ? D
 enum class Exactness { arithmetic, shared, machine };
 // Rare functions are each machine's own, so are sine and cosine of huge angles; the hot ones are one text on both sides.
 Exactness exactness(Op op) {
-  for (Op rare : {Op::tan_, Op::sinh_, Op::cosh_, Op::asinh_, Op::atan_, Op::atan2_, Op::pow_, Op::sin_, Op::cos_, Op::lgamma_,
-                  Op::digamma_, Op::polygamma_})
+  for (Op rare :
+       {Op::tan_, Op::sinh_, Op::cosh_, Op::asinh_, Op::atan_, Op::atan2_, Op::pow_, Op::sin_, Op::cos_, Op::lgamma_, Op::digamma_,
+        Op::polygamma_, Op::powlog_, Op::erfcx_, Op::erfcx_slope_, Op::log_ndtr_, Op::inverse_mills_, Op::inverse_mills_slope_})
     if (op == rare) return Exactness::machine;
-  for (Op plain : {Op::neg_, Op::abs_, Op::sign_, Op::floor_, Op::round_, Op::heaviside_, Op::sqrt_, Op::rsqrt_, Op::square_,
-                   Op::reciprocal_, Op::relu_, Op::add_, Op::sub_, Op::mul_, Op::div_, Op::maximum_, Op::minimum_, Op::share_, Op::mod_})
+  for (Op plain : {Op::neg_,     Op::abs_,        Op::sign_, Op::floor_, Op::round_, Op::heaviside_, Op::sqrt_, Op::rsqrt_,
+                   Op::square_,  Op::reciprocal_, Op::relu_, Op::add_,   Op::sub_,   Op::mul_,       Op::div_,  Op::maximum_,
+                   Op::minimum_, Op::share_,      Op::mod_,  Op::gap_,   Op::xdivy_, Op::binade_})
     if (op == plain) return Exactness::arithmetic;
   return row(op).types == Types::F ? Exactness::shared : Exactness::arithmetic;
 }

@@ -65,6 +65,52 @@ Wide polygamma(Wide n, Wide x) {
   for (int j = 0; j < 6; ++j) term *= (n + 2 * j + 1) / x * (j == 0 ? 1 : (n + 2 * j) / x), tail += bernoulli[j] * term;
   return sign * (sum + tail);
 }
+constexpr Wide root_two_over_pi = 0.797884560802865355879892119868763737L;
+Wide normal_pdf(Wide x) { return root_two_over_pi / 2 * std::exp(-x * x / 2); }
+Wide ndtr(Wide x) { return std::erfc(-root_half * x) / 2; }
+// With H_n = (-1)^n d^n/dx^n e^(x^2) erfc(x): H_n / H_(n-1) for x > 0, a continued fraction.
+Wide erfcx_ratio(int n, Wide x) {
+  Wide ratio = 0;
+  for (int k = n + 4000; k > n; --k) ratio = 2 * (k - 1) / (2 * x + ratio);
+  return ratio;
+}
+Wide erfcx(Wide x) {
+  if (std::isinf(x)) return x > 0 ? 0 : -x;
+  return x < 3 ? std::exp(x * x) * std::erfc(x) : root_two_over_pi / root_half / (2 * x + erfcx_ratio(1, x));
+}
+Wide erfcx_slope(Wide order, Wide x) {
+  const int n = static_cast<int>(order);
+  Wide before = root_two_over_pi / root_half, y = erfcx(x);
+  if (std::isinf(x)) return y;
+  for (int k = 1; k <= n; ++k) {
+    const Wide next = x > 1 ? y * erfcx_ratio(k, x) : (k > 1 ? 2 * (k - 1) : 1) * before - 2 * x * y;
+    before = y, y = next;
+  }
+  return y;
+}
+Wide inverse_mills(Wide x) { return x < -5 ? root_two_over_pi / erfcx(-root_half * x) : normal_pdf(x) / ndtr(x); }
+Wide inverse_mills_slope(Wide x) {
+  if (std::isinf(x)) return x < 0 ? -1 : -0.0L;
+  const Wide r = inverse_mills(x);
+  return -r * (x < -5 ? root_half * erfcx_ratio(1, -root_half * x) : x + r);
+}
+Wide log_ndtr(Wide x) {
+  if (x < -5) return std::log(erfcx(-root_half * x) / 2) - x * x / 2;
+  return x < 0 ? std::log(ndtr(x)) : std::log1p(-ndtr(-x));
+}
+Wide not_a_number_or(Wide a, Wide b, Wide y) { return std::isnan(a) ? a : std::isnan(b) ? b : y; }
+Wide hypot_slope(Wide a, Wide b) {
+  const Wide size = std::isinf(a) ? (std::isinf(b) ? root_half : 1) : std::isinf(b) || a == 0 ? 0 : std::abs(a) / std::hypot(a, b);
+  return not_a_number_or(a, b, std::copysign(size, a));
+}
+Wide atan2_slope(Wide a, Wide b) {
+  if (std::isinf(a) || std::isinf(b)) return not_a_number_or(a, b, std::copysign(0.0L, b));
+  return b / (a * a + b * b);
+}
+Wide powlog(Wide a, Wide b) {
+  const Wide y = std::pow(a, b);
+  return y == 0 ? 0 : y * std::log(a);
+}
 Wide logaddexp(Wide a, Wide b) { return a == b ? a + ln_2 : std::max(a, b) + std::log1p(std::exp(-std::abs(a - b))); }
 
 struct Reference {
@@ -81,6 +127,17 @@ double early_underflow(double a, double, double least) { return a < -12 && std::
 double digamma_terms(double x, double, double) { return x > 0 ? 0.05 : x == 0 || x == std::floor(x) ? 0 : std::log(2 - x) + 1; }
 double polygamma_terms(double n, double x, double) { return x > 0 || x == std::floor(x) ? 0 : std::tgamma(n + 1) * std::pow(4.0, n + 1); }
 
+double silu_terms(double x, double b, double least) {
+  if (!std::isfinite(x)) return 0;
+  const double s = static_cast<double>(sigmoid(x));
+  return s * (1 + std::abs(x) * (1 - s)) + underflow(x, b, least);
+}
+double erfcx_terms(double n, double x, double) { return x > 0.3 && x < 1 ? 10 * std::tgamma(n + 1) : 0; }
+// -r (x + r) where x is about -1, and where r is below the smallest normal number.
+double mills_terms(double x, double, double least) { return x > -1.6 && x < 0 ? 4 : x > 12 && std::isfinite(x) ? 50 * least : 0; }
+// A power below the smallest normal number keeps few digits.
+double power_underflow(double a, double b, double least) { return std::pow(std::abs(a), b) < 4 * least ? 100 * least : 0; }
+
 #define UNARY(expression) [](Wide x, Wide) -> Wide { return expression; }
 #define BINARY(expression) [](Wide a, Wide b) -> Wide { return expression; }
 const std::map<std::string, Reference> references = {
@@ -93,7 +150,29 @@ const std::map<std::string, Reference> references = {
       0.5}},
     {"floor", {UNARY(std::floor(x)), 0.5}},
     {"round", {UNARY(round_even(x)), 0.5}},
-    {"heaviside", {UNARY(x > 0 ? 1 : 0), 0.5}},
+    {"heaviside",
+     {UNARY(x > 0    ? 1
+            : x == x ? 0
+                     : x),
+      0.5}},
+    {"binade", {UNARY(x), 0.5}},  // by type, see check_row
+    {"gap", {BINARY(a == b ? 0 : a - b), 0.5}},
+    {"xdivy", {BINARY(a == 0 ? not_a_number_or(b, b, 0) : a / b), 0.5}},
+    {"powlog", {BINARY(powlog(a, b)), 3, true, power_underflow}},
+    {"hypot", {BINARY(not_a_number_or(a, b, std::hypot(a, b))), 1.5}},
+    {"hypot_slope", {BINARY(hypot_slope(a, b)), 2.5}},
+    {"rhypot", {BINARY(not_a_number_or(a, b, 1 / std::hypot(a, b))), 2.5}},
+    {"atan2_slope", {BINARY(atan2_slope(a, b)), 3}},
+    {"sigmoid_slope", {UNARY(sigmoid(x) * sigmoid(-x)), 4}},
+    {"silu_slope", {UNARY(std::isinf(x) ? (x > 0 ? 1 : -0.0L) : sigmoid(x) * (1 + x * sigmoid(-x))), 4, true, silu_terms}},
+    {"ndtr", {UNARY(ndtr(x)), 4}},
+    {"normal_pdf", {UNARY(normal_pdf(x)), 3}},
+    {"exp_minus_square", {UNARY(std::exp(-x * x)), 2}},
+    {"log_ndtr", {UNARY(log_ndtr(x)), 4}},
+    {"inverse_mills", {UNARY(inverse_mills(x)), 6}},
+    {"inverse_mills_slope", {UNARY(inverse_mills_slope(x)), 8, true, mills_terms}},
+    {"erfcx", {UNARY(erfcx(x)), 4}},
+    {"erfcx_slope", {BINARY(erfcx_slope(a, b)), 24, true, erfcx_terms}},
     {"exp", {UNARY(std::exp(x)), 1.5}},
     {"expm1", {UNARY(std::expm1(x)), 2}},
     {"log", {UNARY(std::log(x)), 1}},
@@ -114,8 +193,8 @@ const std::map<std::string, Reference> references = {
     {"softplus", {UNARY(softplus(x)), 2}},
     {"logsigmoid", {UNARY(-softplus(-x)), 2}},
     {"relu", {UNARY(x > 0 || x != x ? x : 0), 0.5}},
-    {"silu", {UNARY(x * sigmoid(x)), 3, true, underflow}},
-    {"gelu", {UNARY(x / 2 * std::erfc(-root_half * x)), 4, true, early_underflow}},
+    {"silu", {UNARY(x < -1e5L ? -0.0L : x * sigmoid(x)), 3, true, underflow}},
+    {"gelu", {UNARY(x < -1e5L ? -0.0L : x / 2 * std::erfc(-root_half * x)), 4, true, early_underflow}},
     {"erf", {UNARY(std::erf(x)), 2}},
     {"erfc", {UNARY(std::erfc(x)), 4}},
     {"erfinv", {UNARY(erfinv(x)), 4}},
@@ -127,7 +206,7 @@ const std::map<std::string, Reference> references = {
     {"mul", {BINARY(a * b), 0.5}},
     {"div", {BINARY(a / b), 0.5}},
     {"pow", {BINARY(std::pow(a, b)), 1}},
-    {"xlogy", {BINARY(a == 0 ? 0 : a * std::log(b)), 2.5}},
+    {"xlogy", {BINARY(a == 0 ? not_a_number_or(b, b, 0) : a * std::log(b)), 2.5}},
     {"atan2", {BINARY(std::atan2(a, b)), 2}},
     {"logaddexp", {BINARY(logaddexp(a, b)), 2.5, true, larger_operand}},
     {"maximum", {BINARY(a > b || a != a ? a : b), 0.5}},
@@ -135,7 +214,8 @@ const std::map<std::string, Reference> references = {
     {"share",
      {BINARY(a > b    ? 1
              : a == b ? 0.5L
-                      : 0),
+             : a < b  ? 0
+                      : a + b),
       0.5}},
     {"mod", {BINARY(mod(a, b)), 0.5}},
 };
@@ -187,7 +267,7 @@ void draw(const Row& r, bool everywhere, std::vector<T>& a, std::vector<T>& b) {
   const std::vector<T> special = special_values<T>();
   for (T x : special)
     for (T y : special) a.push_back(x), b.push_back(y);
-  if (std::string(r.name) == "polygamma")  // the order is a small whole number
+  if (std::string(r.name) == "polygamma" || std::string(r.name) == "erfcx_slope")  // the order is a small whole number
     for (T& n : a) n = std::isfinite(n) ? std::floor(std::abs(std::fmod(n, T(6)))) : T(1);
 }
 
@@ -199,6 +279,13 @@ void check_row(Op op, const Reference& reference, DType dtype) {
   const int64_t n = static_cast<int64_t>(a.size());
   std::vector<Wide> want;
   for (size_t i = 0; i < a.size(); ++i) want.push_back(reference.value(a[i], b[i]));
+  if (op == Op::binade_)
+    for (Wide& w : want)
+      if (!std::isnan(w)) {
+        using L = std::numeric_limits<T>;
+        const int e = w == 0 ? L::min_exponent - 1 : std::isinf(w) ? L::max_exponent : std::ilogb(w);
+        w = std::ldexp(Wide(1), std::clamp(e, L::min_exponent - 1, L::max_exponent - 2));
+      }
   for_each_target([&](const char* target) {
     std::vector<T> got(a.size());
     std::vector<Access> operands{{a.data(), dtype, {1}}, {b.data(), dtype, {1}}};

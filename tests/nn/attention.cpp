@@ -40,6 +40,17 @@ TEST_CASE("attention is a mean of values by the softmax of scaled products, caus
     check_gradients([=](const Tensors& x) { return nn::attention(x[0], x[1], x[2], causal); }, {q, k, v}, {.directions = 1});
 }
 
+TEST_CASE("a place that sees no other is 0 in causal attention, and leaves gradients finite") {
+  const Tensor q = from({1, 2, 3, 4, 5, 6}, {3, 2}, f64).requires_grad(), k = from({1, 0}, {1, 2}, f64).requires_grad(),
+               v = from({7, 8, 9}, {1, 3}, f64).requires_grad();
+  const Tensor y = nn::attention(q, k, v, true);
+  CHECK(apart(y.detach(), from({0, 0, 0, 0, 0, 0, 7, 8, 9}, {3, 3}, f64)) == 0);
+  const Tensors g = grad(sum(y), {q, k, v});
+  CHECK(apart(g[0], zeros({3, 2}, f64)) == 0);
+  CHECK(apart(g[2], ones({1, 3}, f64)) == 0);
+  CHECK(nn::attention(q, k, v, false).extent(0) == 3);
+}
+
 TEST_CASE("heads attend by their own parts of the width, and a causal block does not see what comes later") {
   const nn::MultiHeadAttention self(6, 2, false, Key(1), f64);
   const Tensor x = draw({2, 4, 6}, -1, 1, 4), y = self(x);

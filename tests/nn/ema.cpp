@@ -39,6 +39,21 @@ TEST_CASE("a corrected average gives the beginning no weight: equal values avera
   CHECK(apart(e.values()[0].item(), (0.99 * 3 + 5) / 1.99) < 1e-13);
 }
 
+TEST_CASE("an average of a constant is the constant, at any decay, and slow moves are not lost in float32") {
+  for (bool corrected : {true, false}) {
+    const Tensor p = from({1.01}).requires_grad();
+    nn::EMA e({p}, {.decay = 0.9999, .corrected = corrected});
+    for (int i = 0; i < 3000; ++i) e.update();
+    CHECK(e.values()[0].item() == p.item());
+    CHECK(e.values()[0].dtype() == float32);
+    set(p, 1.0101);  // a move of 1e-4, of which a step takes 1e-8
+    const double far = p.item() - static_cast<double>(1.01f),
+                 left = std::pow(0.9999, 1000) * (corrected ? (1 - std::pow(0.9999, 3000)) / (1 - std::pow(0.9999, 4000)) : 1);
+    for (int i = 0; i < 1000; ++i) e.update();
+    CHECK(std::abs(e.values()[0].item() - (p.item() - far * left)) < 1e-7);
+  }
+}
+
 TEST_CASE("swapped parameters hold the averages inside the scope and their own values after it, exceptions included") {
   const Tensor p = from({1.0, 2.0}, f64).requires_grad(), q = from({7.0}, f64).requires_grad();
   nn::EMA e({p, q}, {.decay = 0.5, .corrected = false});

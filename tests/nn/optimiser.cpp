@@ -134,7 +134,7 @@ TEST_CASE("an optimiser lists its state as a module does") {
   CHECK(names(nn::SGD({leaf(), leaf()}, {.momentum = 0.9})) == "rate steps momenta.0 momenta.1 ");
   CHECK(names(nn::Adam({leaf()})) == "rate steps first.0 second.0 ");
   CHECK(names(nn::AdamW({leaf()})) == "rate steps first.0 second.0 ");
-  CHECK(names(nn::RMSprop({leaf()}, {.momentum = 0.1, .centred = true})) == "rate steps squares.0 means.0 momenta.0 ");
+  CHECK(names(nn::RMSprop({leaf()}, {.momentum = 0.1, .centred = true})) == "rate steps roots.0 means.0 momenta.0 ");
   CHECK(nn::parameters(nn::Adam({leaf()})).empty());  // its state is not for training
 }
 
@@ -145,6 +145,38 @@ TEST_CASE("clipping scales the joint norm down to its bound and leaves small and
   CHECK(nn::clipped({from({0.3}, f64)}, 1)[0].item() == 0.3);
   CHECK(nn::clipped({from({0.0}, f64)}, 1)[0].item() == 0);
   CHECK_THROWS_AS(nn::clipped({from({1.0}, f64)}, 0), Error);
+}
+
+TEST_CASE("clipping, Adam and RMSprop are at home in the whole range of float32") {
+  const auto near = [](double got, double want) { return std::abs(got - want) <= 1e-6 * std::abs(want); };
+  for (double scale : {1e25, 1e-25, 6e37}) {
+    const std::vector<double> v = nn::clipped({from({3 * scale, 4 * scale})}, scale < 1 ? 1e-26 : 1)[0].to_vector<double>();
+    CHECK(near(v[0], scale < 1 ? 0.6e-26 : 0.6));
+    CHECK(near(v[1], scale < 1 ? 0.8e-26 : 0.8));
+  }
+  const std::vector<double> apart_in_size = nn::clipped({from({3e25}), from({4e25, 1e-30})}, 1)[1].to_vector<double>();
+  CHECK(near(apart_in_size[0], 0.8));
+  // Two gradients, in float32 and, a thousandth of their size, in float64, where nothing overflows; epsilon does not matter beside them.
+  for (double scale : {1e30, 1e-27}) {
+    const auto run = [&](auto make, DType t) {
+      const Tensor p = from({0.0, 0.0}, {t}).requires_grad();
+      auto optimiser = make(p, scale);
+      optimiser.step({from({scale, -scale}, {t})});
+      optimiser.step({from({1e-3 * scale, 2 * scale}, {t})});
+      return p.detach().to_vector<double>();
+    };
+    const auto adam = [](const Tensor& p, double s) { return nn::Adam({p}, {.rate = 0.1, .epsilon = 1e-5 * s}); };
+    const auto rms = [](const Tensor& p, double s) { return nn::RMSprop({p}, {.rate = 0.1, .epsilon = 1e-5 * s}); };
+    const auto centred = [](const Tensor& p, double s) { return nn::RMSprop({p}, {.rate = 0.1, .epsilon = 1e-5 * s, .centred = true}); };
+    const auto same = [&](auto make) {
+      const std::vector<double> single = run(make, float32), full = run(make, float64);
+      for (size_t i = 0; i < 2; ++i) CHECK(std::abs(single[i] - full[i]) < 2e-5);
+      CHECK(std::abs(full[0]) > 0.1);
+    };
+    same(adam);
+    same(rms);
+    same(centred);
+  }
 }
 
 TEST_CASE("what cannot be trained is refused by name, and gradients that do not fit write nothing") {

@@ -8,23 +8,6 @@
 namespace scoregrad::compiled {
 namespace {
 
-bool is_cheap(Op op) {
-  switch (op) {
-    case Op::neg_:
-    case Op::abs_:
-    case Op::square_:
-    case Op::relu_:
-    case Op::add_:
-    case Op::sub_:
-    case Op::mul_:
-    case Op::minimum_:
-    case Op::maximum_:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool is_program(const Sequence& s, size_t i) { return is<calls::Elementwise>(s.calls[i]) && !s.once[i]; }
 
 size_t streams(const Call& c) {  // what is read in full; what repeats stays in cache
@@ -106,7 +89,7 @@ class Recomputation {
     for (size_t n = 0; n < made.code.size(); ++n) {
       const Instr& x = made.code[n];
       const int operands = arity(row(x.op).form);
-      dear[known + n] = !is_cheap(x.op) || dear[x.a] || (operands > 1 && dear[x.b]) || (operands > 2 && dear[x.c]);
+      dear[known + n] = row(x.op).again == Again::dear || dear[x.a] || (operands > 1 && dear[x.b]) || (operands > 2 && dear[x.c]);
       for (size_t k = 0; k < made.out.size(); ++k)
         if (made.results[k] == x.out && dear[known + n] && lies_still(made.out[k])) movable[k] = 0, dear[known + n] = 0;
     }

@@ -25,7 +25,7 @@ TEST_CASE("anomaly names the caller of a composition, not its inside") {
   const Tensor x = from({1e200, 1}, {float64}).requires_grad();
   const Anomaly watch;
   const int line = __LINE__ + 1;
-  const std::string text = message_of([&] { norm(x); });
+  const std::string text = message_of([&] { var(x); });
   CHECK(contains(text, "anomaly: square computed inf at [0]"));
   CHECK(contains(text, here(line)));
 }
@@ -39,6 +39,26 @@ TEST_CASE("anomaly names the op whose cotangent is not finite, with the line of 
   const std::string text = message_of([&] { grad(loss, x); });
   CHECK(contains(text, "anomaly: the gradient of sqrt with respect to its operand 0 is inf at [0] of [2]"));
   CHECK(contains(text, here(line)));
+}
+
+TEST_CASE("anomaly says that a select does not keep nan out of a gradient, and what does") {
+  const Tensor x = from({-1, 0, 4}, {float64}).requires_grad();
+  {
+    const Anomaly watch;
+    CHECK(contains(message_of([&] { where(x > 0, sqrt(x), x); }), "anomaly: sqrt computed"));
+    CHECK(
+        contains(message_of([&] { where(x > 0, sqrt(x), x); }), "its gradient stays nan: give the op an operand inside its domain first"));
+  }
+  const Tensor root = sqrt(relu(x)), loss = sum(where(x > 0, root, 0));
+  CHECK(std::isnan(grad(loss, x).to_vector<double>()[1]));  // so does every engine
+  {
+    const Anomaly watch;
+    const std::string text = message_of([&] { grad(loss, x); });
+    CHECK(contains(text, "the gradient of sqrt with respect to its operand 0 is"));
+    CHECK(contains(text, "from a gradient of 0, as where() gives to what it drops, times a slope that is not finite"));
+    CHECK(contains(text, "sqrt(where(x > 0, x, 1))"));
+  }
+  check_close(grad(sum(where(x > 0, sqrt(where(x > 0, x, 1)), x)), x), {1, 1, 0.25});
 }
 
 TEST_CASE("anomaly looks into checkpoints, and lets finite computations pass with the same bits") {

@@ -68,6 +68,12 @@ std::vector<Case> cases() {
        },
        {cube}},
       {"min", [](const Tensors& v) { return min(v[0]); }, {x}},
+      {"norm", [](const Tensors& v) { return norm(v[0], {1}); }, {x}},
+      {"norm",
+       [](const Tensors& v) {
+         return square(norm(v[0], {0, 2}, true)) * norm(v[0]);
+       },
+       {cube}},
       {"cumsum", [](const Tensors& v) { return cumsum(v[0], 1); }, {cube}},
       {"reshape",
        [](const Tensors& v) {

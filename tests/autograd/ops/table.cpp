@@ -37,6 +37,18 @@ double polygamma_of(double n, double x) {
                tail = x * y / n + y / 2 + (n + 1) * y / x / 12 - (n + 1) * (n + 2) * (n + 3) * y / (x * x * x) / 720;
   return (static_cast<int>(n) % 2 == 0 ? -1 : 1) * std::tgamma(n + 1) * (sum + tail);
 }
+double ndtr_of(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
+double normal_pdf_of(double x) { return 0.3989422804014327 * std::exp(-0.5 * x * x); }
+// The derivatives of y = e^(x^2) erfc(x) by y' = 2 x y - 2 / sqrt(pi), in long double because they cancel.
+double erfcx_slope_of(double n, double x) {
+  long double before = 1.12837916709551257389615890312154517L,
+              y = std::exp(static_cast<long double>(x) * x) * std::erfc(static_cast<long double>(x));
+  for (int k = 1; k <= static_cast<int>(n); ++k) {
+    const long double next = (k > 1 ? 2 * (k - 1) : 1) * before - 2 * x * y;
+    before = y, y = next;
+  }
+  return static_cast<double>(y);
+}
 double mod_of(double a, double b) { return a - b * std::floor(a / b); }
 
 #define SG_F1(expression) [](double x, double, double) -> double { return expression; }
@@ -48,9 +60,10 @@ const std::map<std::string, Expected> expected = {
     {"sign", {SG_F1(double(x > 0) - double(x < 0)), ""}},
     {"floor", {SG_F1(std::floor(x)), ""}},
     {"round", {SG_F1(std::nearbyint(x)), ""}},
+    {"binade", {SG_F1(std::exp2(std::floor(std::log2(std::abs(x))))), ""}},
     {"heaviside", {SG_F1(x > 0), ""}},
     {"exp", {SG_F1(std::exp(x)), "y"}},
-    {"expm1", {SG_F1(std::expm1(x)), "y"}},
+    {"expm1", {SG_F1(std::expm1(x)), "a"}},
     {"log", {SG_F1(std::log(x)), "a"}},
     {"log1p", {SG_F1(std::log1p(x)), "a"}},
     {"sqrt", {SG_F1(std::sqrt(x)), "y"}},
@@ -60,30 +73,46 @@ const std::map<std::string, Expected> expected = {
     {"sin", {SG_F1(std::sin(x)), "a"}},
     {"cos", {SG_F1(std::cos(x)), "a"}},
     {"tan", {SG_F1(std::tan(x)), "y"}},
-    {"tanh", {SG_F1(std::tanh(x)), "y"}},
+    {"tanh", {SG_F1(std::tanh(x)), "a"}},
     {"sinh", {SG_F1(std::sinh(x)), "a"}},
     {"cosh", {SG_F1(std::cosh(x)), "a"}},
     {"asinh", {SG_F1(std::asinh(x)), "a"}},
     {"atan", {SG_F1(std::atan(x)), "a"}},
-    {"sigmoid", {SG_F1(sigmoid_of(x)), "y"}},
+    {"sigmoid", {SG_F1(sigmoid_of(x)), "a"}},
+    {"sigmoid_slope", {SG_F1(sigmoid_of(x) * sigmoid_of(-x)), "ay"}},
     {"softplus", {SG_F1(softplus_of(x)), "a"}},
     {"logsigmoid", {SG_F1(-softplus_of(-x)), "a"}},
     {"relu", {SG_F1(std::max(x, 0.0)), "a"}},
-    {"silu", {SG_F1(x * sigmoid_of(x)), "ay"}},
+    {"silu", {SG_F1(x * sigmoid_of(x)), "a"}},
+    {"silu_slope", {SG_F1(sigmoid_of(x) * (1 + x * sigmoid_of(-x))), "a"}},
     {"gelu", {SG_F1(0.5 * x * std::erfc(-x / std::sqrt(2.0))), "a"}},
+    {"ndtr", {SG_F1(ndtr_of(x)), "a"}},
+    {"normal_pdf", {SG_F1(normal_pdf_of(x)), "ay"}},
+    {"log_ndtr", {SG_F1(std::log(ndtr_of(x))), "a"}},
+    {"inverse_mills", {SG_F1(normal_pdf_of(x) / ndtr_of(x)), "a"}},
+    {"inverse_mills_slope", {SG_F1(-normal_pdf_of(x) / ndtr_of(x) * (x + normal_pdf_of(x) / ndtr_of(x))), "ay"}},
     {"erf", {SG_F1(std::erf(x)), "a"}},
     {"erfc", {SG_F1(std::erfc(x)), "a"}},
+    {"exp_minus_square", {SG_F1(std::exp(-x * x)), "ay"}},
+    {"erfcx", {SG_F1(std::exp(x * x) * std::erfc(x)), "a"}},
     {"erfinv", {SG_F1(erfinv_of(x)), "y"}},
     {"lgamma", {SG_F1(std::lgamma(x)), "a"}},
     {"digamma", {SG_F1(digamma_of(x)), "a"}},
     {"logical_not", {SG_F1(x == 0), ""}},
     {"add", {SG_F2(a + b), ""}},
     {"sub", {SG_F2(a - b), ""}},
+    {"gap", {SG_F2(a - b), ""}},
     {"mul", {SG_F2(a * b), "ab"}},
     {"div", {SG_F2(a / b), "by"}},
-    {"pow", {SG_F2(std::pow(a, b)), "aby"}},
+    {"xdivy", {SG_F2(a / b), "by"}},
+    {"pow", {SG_F2(std::pow(a, b)), "ab"}},
+    {"powlog", {SG_F2(std::pow(a, b) * std::log(a)), "aby"}},
     {"xlogy", {SG_F2(a == 0 ? 0 : a * std::log(b)), "ab"}},
+    {"hypot", {SG_F2(std::hypot(a, b)), "ab"}},
+    {"hypot_slope", {SG_F2(a / std::hypot(a, b)), "aby"}},
+    {"rhypot", {SG_F2(1 / std::hypot(a, b)), "aby"}},
     {"atan2", {SG_F2(std::atan2(a, b)), "ab"}},
+    {"atan2_slope", {SG_F2(b / (a * a + b * b)), "aby"}},
     {"logaddexp", {SG_F2(std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)))), "ab"}},
     {"maximum", {SG_F2(std::max(a, b)), "ab"}},
     {"minimum", {SG_F2(std::min(a, b)), "ab"}},
@@ -92,8 +121,9 @@ const std::map<std::string, Expected> expected = {
             : a == b ? 0.5
                      : 0),
       ""}},
-    {"mod", {SG_F2(mod_of(a, b)), "ab"}},
+    {"mod", {SG_F2(mod_of(a, b)), "aby"}},
     {"polygamma", {SG_F2(polygamma_of(a, b)), "ab"}},
+    {"erfcx_slope", {SG_F2(erfcx_slope_of(a, b)), "ab"}},
     {"logical_and", {SG_F2(a != 0 && b != 0), ""}},
     {"logical_or", {SG_F2(a != 0 || b != 0), ""}},
     {"lt", {SG_F2(a < b), ""}},
@@ -116,7 +146,7 @@ Tensors operands(const Row& r, const std::vector<Shape>& shapes, DType dtype) {
     const bool mask = r.form == Form::select && i == 0;
     xs.push_back(draw(shapes[static_cast<size_t>(i)], r.lo, r.hi, 3 * i + 1, mask ? boolean : dtype));
     if (r.types == Types::N && dtype == int64 && std::string(r.name) == "mod" && i == 1) xs.back() = maximum(xs.back(), 1);
-    if (std::string(r.name) == "polygamma" && i == 0) xs.back() = round(xs.back());  // the order
+    if ((std::string(r.name) == "polygamma" || std::string(r.name) == "erfcx_slope") && i == 0) xs.back() = round(xs.back());  // the order
   }
   return xs;
 }
