@@ -94,14 +94,14 @@ Steps training(const Tensors& parameters, std::function<Tensors()> draw, Loss lo
               },
           .state =
               [=] {
-                Tensors all = parameters, squares;
+                Tensors all = parameters, roots;
                 for (const Tensor& p : parameters) {
                   const auto& s =
                       static_cast<const torch::optim::AdamParamState&>(*adam->state().at(c10::guts::to_string(p.unsafeGetTensorImpl())));
                   all.push_back(s.exp_avg());
-                  squares.push_back(s.exp_avg_sq());
+                  roots.push_back(s.exp_avg_sq().sqrt());
                 }
-                all.insert(all.end(), squares.begin(), squares.end());
+                all.insert(all.end(), roots.begin(), roots.end());
                 return all;
               }};
 }
