@@ -24,27 +24,27 @@ union Register {
 template <class T, DType dtype>
 void execute(const Instr& i, Register<T>* r) {
   switch (i.op) {
-#define SG_UNARY(name, value, partial, types, lo, hi) \
-  case Op::name##_:                                   \
-    if constexpr (accepts(Types::types, dtype)) {     \
-      const T x = r[i.a].number;                      \
-      r[i.out].number = value;                        \
-    }                                                 \
+#define SG_UNARY(name, value, partial, types, ...) \
+  case Op::name##_:                                \
+    if constexpr (accepts(Types::types, dtype)) {  \
+      const T x = r[i.a].number;                   \
+      r[i.out].number = value;                     \
+    }                                              \
     break;
-#define SG_BINARY(name, value, da, db, types, lo, hi) \
-  case Op::name##_:                                   \
-    if constexpr (accepts(Types::types, dtype)) {     \
-      const T a = r[i.a].number, b = r[i.b].number;   \
-      r[i.out].number = value;                        \
-    }                                                 \
+#define SG_BINARY(name, value, da, db, types, ...)  \
+  case Op::name##_:                                 \
+    if constexpr (accepts(Types::types, dtype)) {   \
+      const T a = r[i.a].number, b = r[i.b].number; \
+      r[i.out].number = value;                      \
+    }                                               \
     break;
-#define SG_COMPARE(name, value, types, lo, hi)    \
+#define SG_COMPARE(name, value, ...)              \
   case Op::name##_: {                             \
     const T a = r[i.a].number, b = r[i.b].number; \
     r[i.out].truth = value;                       \
     break;                                        \
   }
-#define SG_SELECT(name, value, types, lo, hi)     \
+#define SG_SELECT(name, value, ...)               \
   case Op::name##_: {                             \
     const bool m = r[i.a].truth;                  \
     const T a = r[i.b].number, b = r[i.c].number; \
