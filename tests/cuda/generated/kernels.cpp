@@ -74,7 +74,7 @@ void with_nvrtc(F&& f) {
 #if SCOREGRAD_HAVE_CUDA
 
 Recipe partial_recipe(const Partial& p, DType dtype) {
-  Recipe r{dtype, {dtype, dtype, dtype, dtype}, p.immediates, p.code, {p.result}};
+  Recipe r{dtype, {dtype, dtype, dtype, dtype}, p.program.immediates, p.program.code, p.program.results};
   return r;
 }
 
