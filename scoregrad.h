@@ -8,6 +8,7 @@
 #include "distributions/gaussian.h"
 #include "distributions/half_space.h"
 #include "distributions/images.h"
+#include "distributions/kernel.h"
 #include "distributions/mixture.h"
 #include "distributions/push_forward.h"
 #include "distributions/quadrature.h"

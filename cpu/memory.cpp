@@ -212,12 +212,18 @@ int64_t machine_bytes() {
   return bytes;
 }
 
+// Small blocks that were refused leave half as much the next time: what a program then frees stays in slabs and with malloc, and its next
+// step needs some of other sizes.
+constexpr size_t small_below = slab_bytes * 8;
+std::atomic<int> refusals{0};
+
 void* system_block(size_t bytes) {
   // Linux grants more than there is and kills the process when it is touched: what cannot fit is refused here instead.
   if (static_cast<int64_t>(bytes) > machine_bytes() - common.live.load(std::memory_order_relaxed)) return nullptr;
   // So is what would leave too little to go on with after the refusal.
-  const int64_t kept = bytes < slab_bytes * 8 ? kept_for_all : kept_for_small;
-  if (space_left() - kept < static_cast<int64_t>(bytes)) return nullptr;
+  const int64_t left = space_left() - static_cast<int64_t>(bytes);
+  if (left < (bytes < small_below ? kept_for_all >> refusals.load(std::memory_order_relaxed) : kept_for_small)) return nullptr;
+  if (left > 2 * kept_for_small) refusals.store(0, std::memory_order_relaxed);
   if (bytes < huge_from) return std::aligned_alloc(64, bytes);
   // Huge pages make the first touch of a large block several times cheaper.
   void* data = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
@@ -270,6 +276,7 @@ void* from_common(int c) {
     }
   }
   if (!data) {
+    if (bytes < small_below && refusals.load(std::memory_order_relaxed) < 3) refusals.fetch_add(1, std::memory_order_relaxed);
     const MemoryUse use = memory();
     throw Error(at, fmt::format("allocate: out of memory, {} bytes asked for with {} bytes in use", bytes, use.live));
   }

@@ -67,6 +67,9 @@ PairAverage kernel_stein_discrepancy(const Tensor& particles, const ScoreFunctio
   if (!(scale > 0) || !std::isfinite(scale)) throw Error(at, fmt::format("kernel_stein_discrepancy: a scale of {}", scale));
   const Tensor given = score(particles);
   check_pair("kernel_stein_discrepancy", particles, given, at);
+  if (given.dtype() != particles.dtype())
+    throw Error(
+        at, fmt::format("kernel_stein_discrepancy: a score of {} for particles of {}", name_of(given.dtype()), name_of(particles.dtype())));
   const Tensor x = particles.to(float64), s = given.to(float64);
   const double d = static_cast<double>(x.extent(1));
   // k = b^(-1/2), b = scale^2 + r^2, r = x - y:  grad_x k = -r b^(-3/2) = -grad_y k,  tr grad_x grad_y k = d b^(-3/2) - 3 |r|^2 b^(-5/2).

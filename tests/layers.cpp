@@ -74,7 +74,9 @@ std::vector<std::string> faults(const std::string& path, const std::vector<std::
 
   std::vector<std::string> found;
   const bool library = path.rfind("tests/", 0) != 0 && path.rfind("examples/", 0) != 0 && path.rfind("benchmarks/", 0) != 0;
-  if (lines.size() > 400) found.push_back(path + ": has " + std::to_string(lines.size()) + " lines, at most 400 are allowed");
+  const bool written_by_a_script = !lines.empty() && lines[0].find("Written by ") != std::string::npos;
+  if (lines.size() > 400 && !written_by_a_script)
+    found.push_back(path + ": has " + std::to_string(lines.size()) + " lines, at most 400 are allowed");
   if (extension == ".h" && std::find(lines.begin(), lines.end(), "#pragma once") == lines.end())
     found.push_back(path + ": has no #pragma once");
   for (const std::string& line : lines) {

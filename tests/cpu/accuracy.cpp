@@ -109,7 +109,7 @@ Wide atan2_slope(Wide a, Wide b) {
 }
 Wide powlog(Wide a, Wide b) {
   const Wide y = std::pow(a, b);
-  return y == 0 ? 0 : y * std::log(a);
+  return y == 0 && !(a < 0) ? 0 : y * std::log(a);  // below 0 it has no derivative in b
 }
 Wide logaddexp(Wide a, Wide b) { return a == b ? a + ln_2 : std::max(a, b) + std::log1p(std::exp(-std::abs(a - b))); }
 
