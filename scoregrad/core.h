@@ -1,5 +1,5 @@
-// The engine alone: tensors, ops, gradients, files, compile(). A program that includes this instead of scoregrad.h compiles in two thirds of
-// the time.
+// The engine alone: tensors, ops, gradients, files, compile(). A program that includes this instead of scoregrad.h compiles in two thirds
+// of the time.
 #pragma once
 #include "autograd/backend/machine.h"
 #include "autograd/compile/compile.h"

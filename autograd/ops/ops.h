@@ -12,7 +12,8 @@ namespace scoregrad {
 
 using Operands = std::vector<Operand>;
 
-// ---- reductions: reduce.cpp, reduction.cpp, length.cpp, composite.cpp -------------------------------------------------------------------------
+// ---- reductions: reduce.cpp, reduction.cpp, length.cpp, composite.cpp
+// -------------------------------------------------------------------------
 /// y = sum of x over `axes`. The tree of additions depends on the shape and axes only (autograd/backend/reduction_tree.h).
 Tensor sum(Operand x, const Axes& axes = {}, bool keep = false);
 /// y = product of x over `axes`.   d/dx_i = product of the others, also where x has zeros
