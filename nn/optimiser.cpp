@@ -117,7 +117,7 @@ Adam::Adam(Tensors parameters, AdamOptions options, Where at) : Adam("Adam", std
 Adam::Adam(const char* name, Tensors parameters, AdamOptions options, bool decoupled, Where at)
     : Optimiser(name, std::move(parameters), options.rate, at),
       first_(zeros_for_each()),
-      second_(zeros_for_each()),
+      roots_(zeros_for_each()),
       options_(std::move(options)),
       decoupled_(decoupled) {
   check_share(name, "beta1", options_.beta1, at);
@@ -141,10 +141,10 @@ void Adam::step(const Tensors& grads, Where at) {
     const DType t = p.dtype();
     const Tensor g = decoupled_ ? grads[i] : with_decay(grads[i], p, o.weight_decay);
     copy_(first_[i], o.beta1 * first_[i] + (1 - o.beta1) * g);
-    copy_(second_[i], hypot(std::sqrt(o.beta2) * second_[i], std::sqrt(1 - o.beta2) * g));
+    copy_(roots_[i], hypot(std::sqrt(o.beta2) * roots_[i], std::sqrt(1 - o.beta2) * g));
     const Tensor step_size = (rate * unbias1).to(t);
     const Tensor decayed = shrinks ? p * (1 - rate * o.weight_decay).to(t) : p;
-    copy_(p, decayed - step_size * first_[i] / (second_[i] * unbias2.to(t) + o.epsilon));
+    copy_(p, decayed - step_size * first_[i] / (roots_[i] * unbias2.to(t) + o.epsilon));
   }
 }
 

@@ -69,14 +69,14 @@ class Adam : public Optimiser {
     visit("rate", m.rate);
     visit("steps", m.steps);
     visit("first", m.first_);
-    visit("second", m.second_);
+    visit("roots", m.roots_);
   }
 
  protected:
   Adam(const char* name, Tensors parameters, AdamOptions options, bool decoupled, Where at);
 
  private:
-  Tensors first_, second_;
+  Tensors first_, roots_;
   AdamOptions options_;
   bool decoupled_;
 };

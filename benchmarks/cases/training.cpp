@@ -10,7 +10,7 @@ namespace bench {
 sg::Tensors adam_state(const sg::nn::Adam& adam) {
   sg::Tensors state = adam.parameters();
   sg::nn::each_tensor(adam, [&](const std::string& name, const sg::Tensor& t) {
-    if (name.starts_with("first") || name.starts_with("second")) state.push_back(t);
+    if (name.starts_with("first") || name.starts_with("roots")) state.push_back(t);
   });
   return state;
 }
