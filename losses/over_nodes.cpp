@@ -33,7 +33,8 @@ class Nest {
   static double nodes(const Rule& rule, const Integral& of) { return count(rule, of.normals) * static_cast<double>(of.rows); }
   double nodes() const { return nodes(rule(), integral_); }
   double nodes_if_finer(Where at) const {
-    return rule().nodes.size() > 350 && !(rule().step > 0) ? INFINITY : nodes(finer(rule(), at), integral_);
+    const bool finest = !(rule().step > 0) && 3 * rule().nodes.size() > 2 * 350 - 1;  // of the Gauss-Hermite rules
+    return finest ? INFINITY : nodes(finer(rule(), at), integral_);
   }
   void refine(Where at) { rules_.push_back(finer(rule(), at)); }
 
