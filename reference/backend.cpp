@@ -11,14 +11,14 @@ namespace scoregrad {
 namespace on_reference {
 namespace {
 
-constexpr size_t alignment = 64;
+constexpr size_t alignment = 64, largest_request = size_t{1} << 39;
 
 std::mutex mutex;
 MemoryUse use{0, 0, 0};
 
 void* allocate(Where at, size_t bytes) {
   const std::lock_guard lock(mutex);
-  void* data = bytes < PTRDIFF_MAX - alignment ? std::aligned_alloc(alignment, (bytes / alignment + 1) * alignment) : nullptr;
+  void* data = bytes <= largest_request ? std::aligned_alloc(alignment, (bytes / alignment + 1) * alignment) : nullptr;
   if (!data) throw Error(at, fmt::format("allocate: out of memory, {} bytes asked for with {} bytes in use", bytes, use.live));
   use.live += static_cast<int64_t>(bytes);
   use.peak = std::max(use.peak, use.live);
