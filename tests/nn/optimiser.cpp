@@ -132,8 +132,8 @@ TEST_CASE("an optimiser lists its state as a module does") {
   };
   CHECK(names(nn::SGD({leaf()})) == "rate steps ");
   CHECK(names(nn::SGD({leaf(), leaf()}, {.momentum = 0.9})) == "rate steps momenta.0 momenta.1 ");
-  CHECK(names(nn::Adam({leaf()})) == "rate steps first.0 second.0 ");
-  CHECK(names(nn::AdamW({leaf()})) == "rate steps first.0 second.0 ");
+  CHECK(names(nn::Adam({leaf()})) == "rate steps first.0 roots.0 ");
+  CHECK(names(nn::AdamW({leaf()})) == "rate steps first.0 roots.0 ");
   CHECK(names(nn::RMSprop({leaf()}, {.momentum = 0.1, .centred = true})) == "rate steps roots.0 means.0 momenta.0 ");
   CHECK(nn::parameters(nn::Adam({leaf()})).empty());  // its state is not for training
 }
