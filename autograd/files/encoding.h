@@ -32,7 +32,7 @@ std::vector<char> host_bytes(const Tensor& x, Where at);
 
 /// True if the bytes are UTF-8, as names in files must be: no surrogates, nothing written longer than need be.   (RFC 3629)
 bool is_utf8(std::string_view text);
-/// A name as a message may print it: what is not UTF-8 as \xNN.
+/// A name as a message may print it: what is not UTF-8 as its hexadecimal code.
 std::string printable(std::string_view text);
 
 template <class Read>
