@@ -1,13 +1,14 @@
 #include "autograd/backend/program_builder.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 
 namespace scoregrad {
 
 ProgramBuilder::Value ProgramBuilder::number(Immediate v) {
-  for (size_t k = 0; k < immediates_.size(); ++k)  // bit by bit: -0 is not 0, NaN is NaN
-    if (std::memcmp(&immediates_[k], &v, sizeof v) == 0) return {Value::number, k};
+  const auto bits = [](double f) { return std::bit_cast<uint64_t>(f); };  // by which -0 is not 0, and NaN is NaN
+  for (size_t k = 0; k < immediates_.size(); ++k)
+    if (immediates_[k].i == v.i && bits(immediates_[k].f) == bits(v.f)) return {Value::number, k};
   immediates_.push_back(v);
   return {Value::number, immediates_.size() - 1};
 }
