@@ -28,9 +28,10 @@ int64_t ordered(double x) {
   return i < 0 ? std::numeric_limits<int64_t>::min() - i : i;
 }
 template <class T>
-bool agree(T a, T b, int64_t ulps) {
+bool agree(T a, T b, int64_t ulps, double scale) {
   if constexpr (std::is_floating_point_v<T>) {
     if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+    if (ulps > 0 && scale > 0 && std::abs(a - b) <= static_cast<double>(ulps) * scale * std::numeric_limits<T>::epsilon()) return true;
     if (ulps > 0 && std::signbit(a) == std::signbit(b)) return std::abs(ordered(a) - ordered(b)) <= ulps;
   }
   return std::memcmp(&a, &b, sizeof a) == 0;
@@ -197,7 +198,7 @@ std::string Twin::text_of(const unsigned char* element) const {
   });
 }
 
-std::string Twin::difference(int64_t ulps) const {
+std::string Twin::difference(int64_t ulps, double scale) const {
   std::vector<double> fetched(store_.size());
   device()->call({}, calls::Download{{fetched.data(), bytes_}, calls::bytes_at(remote_, bytes_)});
   const auto *ours = reinterpret_cast<const unsigned char*>(store_.data()),
@@ -215,7 +216,7 @@ std::string Twin::difference(int64_t ulps) const {
       Bits a, b;
       std::memcpy(&a, ours + k * size, size);
       std::memcpy(&b, theirs + k * size, size);
-      return agree(a, b, ulps);
+      return agree(a, b, ulps, scale);
     });
     if (same) return;
     if (++wrong == 1)

@@ -73,9 +73,9 @@ class Twin {
   void set(const Dims& i, double value);
   void set(const Dims& i, int64_t value);
   void upload();
-  /// Fetches the device's bytes and says where they differ: "" if every element of the view is within `ulps` units in the last place, or
-  /// both are NaN, and everything around it is untouched.
-  std::string difference(int64_t ulps = 0) const;
+  /// Fetches the device's bytes and says where they differ: "" if every element of the view is within `ulps` units in the last place, of
+  /// itself or of `scale` where that is larger, or both are NaN, and everything around it is untouched.
+  std::string difference(int64_t ulps = 0, double scale = 0) const;
   /// The device's elements, row-major.
   std::vector<double> downloaded() const;
 
