@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "autograd/files/encoding.h"
+#include "autograd/files/text_reader.h"
 
 namespace scoregrad {
 namespace {
@@ -22,10 +23,11 @@ struct Header {
 };
 
 // Reads {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } and nothing else.
-class HeaderText {
+class HeaderText : TextReader {
  public:
   /// `python2`: a version that NumPy wrote under Python 2 too.
-  HeaderText(const ByteSource& file, std::string text, bool python2) : file_(file), text_(std::move(text)), python2_(python2) {}
+  HeaderText(const ByteSource& file, int64_t first, std::string text, bool python2)
+      : TextReader(file, "a .npy header", first, std::move(text)), python2_(python2) {}
 
   Header parse() {
     Header h;
@@ -48,25 +50,12 @@ class HeaderText {
       }
     }
     skip();
-    if (next_ != text_.size()) fail("text after the dictionary");
+    if (!at_end()) fail("text after the dictionary");
     if (!descr || !order || !shape) fail("one of descr, fortran_order and shape is missing");
     return h;
   }
 
  private:
-  [[noreturn]] void fail(const std::string& why) const { file_.refuse("not a .npy header: " + why); }
-  void skip() {
-    while (next_ < text_.size() && std::strchr(" \t\r\n", text_[next_]) && text_[next_]) ++next_;
-  }
-  bool accept(char c) {
-    skip();
-    if (next_ == text_.size() || text_[next_] != c) return false;
-    ++next_;
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) fail(fmt::format("'{}' expected at byte {}", c, next_));
-  }
   std::string quoted() {
     const char quote = accept('"') ? '"' : '\'';
     if (quote == '\'') expect(quote);
@@ -76,17 +65,13 @@ class HeaderText {
     return text_.substr(begin, end - begin);
   }
   bool boolean() {
-    skip();
-    for (const char* word : {"False", "True"})
-      if (text_.compare(next_, std::strlen(word), word) == 0) {
-        next_ += std::strlen(word);
-        return word[0] == 'T';
-      }
-    fail("fortran_order is neither True nor False");
+    if (accept("True")) return true;
+    if (!accept("False")) fail("fortran_order is neither True nor False");
+    return false;
   }
   Encoding element() {
     skip();
-    if (next_ < text_.size() && text_[next_] == '[') file_.foreign("structured elements are not supported");
+    if (peek() == '[') file_.foreign("structured elements are not supported");
     const std::string s = quoted();
     Encoding e{};
     if (s.size() == 3 && std::strchr("<>|=", s[0]) && s[2] >= '0' && s[2] <= '9') e = {s[1], s[2] - '0', s[0] == '>'};
@@ -98,13 +83,8 @@ class HeaderText {
     std::vector<int64_t> extents;
     expect('(');
     while (!accept(')')) {
-      int64_t n = 0;
-      const size_t first = next_;
-      skip();
-      for (; next_ < text_.size() && text_[next_] >= '0' && text_[next_] <= '9'; ++next_)
-        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, text_[next_] - '0', &n)) fail("an extent overflows");
-      if (next_ == first || text_[next_ - 1] < '0' || text_[next_ - 1] > '9') fail("an extent is not a number");
-      if (python2_ && next_ < text_.size() && text_[next_] == 'L') ++next_;  // its long integers
+      const int64_t n = natural("an extent is not a number,");
+      if (python2_ && peek() == 'L') ++next_;  // its long integers
       extents.push_back(n);
       if (!accept(',')) {
         expect(')');
@@ -114,10 +94,7 @@ class HeaderText {
     return extents;
   }
 
-  const ByteSource& file_;
-  std::string text_;
   bool python2_;
-  size_t next_ = 0;
 };
 
 Header read_header(ByteSource& file) {
@@ -129,7 +106,7 @@ Header read_header(ByteSource& file) {
   file.read(length, start[6] == 1 ? 2 : 4, "the header's length");
   const int64_t bytes = length[0] | length[1] << 8 | length[2] << 16 | static_cast<int64_t>(length[3]) << 24;
   if (bytes > file.left()) file.refuse(fmt::format("truncated: a header of {} bytes is announced, {} are left", bytes, file.left()));
-  return HeaderText(file, file.text(bytes, "the header"), start[6] < 3).parse();
+  return HeaderText(file, start[6] == 1 ? 10 : 12, file.text(bytes, "the header"), start[6] < 3).parse();
 }
 
 }  // namespace

@@ -6,13 +6,15 @@
 #include <cstring>
 #include <set>
 
+#include "autograd/files/text_reader.h"
+
 namespace scoregrad {
 namespace {
 
 // {"__metadata__":{"key":"text"},"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}} and trailing spaces; nothing else.
-class Parser {
+class Parser : TextReader {
  public:
-  Parser(const InputFile& file, std::string text) : file_(file), text_(std::move(text)) {}
+  Parser(const InputFile& file, std::string text) : TextReader(file, "a safetensors header", 8, std::move(text)) {}
 
   SafetensorsHeader parse() {
     SafetensorsHeader h;
@@ -27,26 +29,11 @@ class Parser {
         h.entries.push_back(entry(name));
     });
     skip();
-    if (next_ != text_.size()) fail("text after the object");
+    if (!at_end()) fail("text after the object");
     return h;
   }
 
  private:
-  [[noreturn]] void fail(const std::string& why) const {
-    file_.refuse(fmt::format("not a safetensors header: {} at byte {}", why, 8 + next_));
-  }
-  void skip() {
-    while (next_ < text_.size() && text_[next_] && std::strchr(" \t\r\n", text_[next_])) ++next_;
-  }
-  bool accept(char c) {
-    skip();
-    if (next_ == text_.size() || text_[next_] != c) return false;
-    ++next_;
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) fail(fmt::format("'{}' expected", c));
-  }
   template <class Member>
   void members(Member&& member) {
     expect('{');
@@ -96,7 +83,7 @@ class Parser {
     expect('"');
     std::string out;
     for (;; ++next_) {
-      if (next_ == text_.size()) fail("a text without its closing quote");
+      if (at_end()) fail("a text without its closing quote");
       const char c = text_[next_];
       if (c == '"') break;
       if (static_cast<unsigned char>(c) < 0x20) fail("a control character in a text");
@@ -135,11 +122,10 @@ class Parser {
     if (accept(']')) return out;
     do {
       skip();
+      const bool zero = peek() == '0';
       const size_t first = next_;
-      int64_t n = 0;
-      for (; next_ < text_.size() && text_[next_] >= '0' && text_[next_] <= '9'; ++next_)
-        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, text_[next_] - '0', &n)) fail("a number overflows");
-      if (next_ == first || (text_[first] == '0' && next_ != first + 1)) fail("a natural number expected");
+      const int64_t n = natural("a natural number expected");
+      if (zero && next_ != first + 1) fail("a natural number expected");
       out.push_back(n);
     } while (accept(','));
     expect(']');
@@ -199,10 +185,6 @@ class Parser {
                                numel(e.shape) * e.encoding.size, e.begin, e.end, e.end - e.begin));
     return e;
   }
-
-  const InputFile& file_;
-  std::string text_;
-  size_t next_ = 0;
 };
 
 }  // namespace
