@@ -1,14 +1,14 @@
 #include "cuda/cache.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace scoregrad::on_cuda {
 namespace {
@@ -23,6 +23,46 @@ uint64_t hash(const std::string& text, uint64_t h) {
   return h;
 }
 constexpr uint64_t first_start = 0xcbf29ce484222325, second_start = 0x9ae16a3b2f90404f;
+
+/// A file that closes itself; not open where `number` is -1.
+struct File {
+  int number;
+
+  File(const std::string& path, int flags) : number(open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (number >= 0) close(number);
+  }
+};
+
+/// The bytes of a regular file; empty for anything else. Opening a pipe would wait for somebody to write into it.
+std::string contents(const std::string& path) {
+  const File in(path, O_RDONLY | O_NONBLOCK);
+  struct stat about {};
+  if (in.number < 0 || fstat(in.number, &about) != 0 || !S_ISREG(about.st_mode)) return {};
+  std::string bytes(static_cast<size_t>(about.st_size), '\0');
+  size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t n = read(in.number, bytes.data() + have, bytes.size() - have);
+    if (n <= 0) break;
+    have += static_cast<size_t>(n);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+/// Writes a file that was not there; false where that fails.
+bool create(const std::string& path, const std::string& bytes) {
+  const File out(path, O_WRONLY | O_CREAT | O_EXCL);
+  if (out.number < 0) return false;
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t n = write(out.number, bytes.data() + done, bytes.size() - done);
+    if (n <= 0) return false;
+    done += static_cast<size_t>(n);
+  }
+  return true;
+}
 
 std::string header(const std::string& code) { return fmt::format("{} {} {:016x}\n", mark, code.size(), hash(code, first_start)); }
 
@@ -40,11 +80,11 @@ std::string cache_file(const std::string& folder, const std::string& key) {
 
 std::string load_cached(const std::string& folder, const std::string& key) {
   if (folder.empty()) return {};
-  std::ifstream in(cache_file(folder, key), std::ios::binary);
-  std::string line, code;
-  if (!std::getline(in, line)) return {};
-  code.assign(std::istreambuf_iterator<char>(in), {});
-  return line + "\n" == header(code) ? code : std::string();
+  const std::string bytes = contents(cache_file(folder, key));
+  const size_t line = bytes.find('\n');
+  if (line == std::string::npos) return {};
+  std::string code = bytes.substr(line + 1);
+  return bytes.compare(0, line + 1, header(code)) == 0 ? code : std::string();
 }
 
 void store_cached(const std::string& folder, const std::string& key, const std::string& code) {
@@ -55,14 +95,8 @@ void store_cached(const std::string& folder, const std::string& key, const std::
   // Written under a name of its own and renamed, which replaces a file at once: readers see the old one or the new.
   static std::atomic<unsigned> count{0};
   const std::string file = cache_file(folder, key), part = fmt::format("{}.{}.{}", file, getpid(), count++);
-  {
-    std::ofstream out(part, std::ios::binary);
-    out << header(code) << code;
-    out.close();
-    if (out) fs::rename(part, file, failed);
-    if (out && !failed) return;
-  }
-  fs::remove(part, failed);
+  if (create(part, header(code) + code)) fs::rename(part, file, failed);
+  fs::remove(part, failed);  // what was renamed is no longer there
 }
 
 }  // namespace scoregrad::on_cuda

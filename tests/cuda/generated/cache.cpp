@@ -1,6 +1,7 @@
 // The cache of compiled kernels on disk.
 #include "cuda/cache.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -49,6 +50,29 @@ TEST_CASE("a damaged entry is no entry, and is replaced by the next") {
     store_cached(folder.path(), "key", code);
     CHECK(load_cached(folder.path(), "key") == code);
   }
+}
+
+TEST_CASE("a pipe, a folder or a device in the place of an entry is no entry, and nobody waits for it") {
+  const ScratchFolder folder("pipe");
+  std::filesystem::create_directories(folder.path());
+  const std::string file = cache_file(folder.path(), "key");
+  REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+  alarm(20);  // a reader that waits for a writer waits for ever
+  CHECK(load_cached(folder.path(), "key") == "");
+  store_cached(folder.path(), "key", "code");
+  CHECK(load_cached(folder.path(), "key") == "code");
+  alarm(0);
+  std::filesystem::remove(file);
+  std::filesystem::create_directories(file + "/below");
+  CHECK(load_cached(folder.path(), "key") == "");
+  store_cached(folder.path(), "key", "code");
+  CHECK(load_cached(folder.path(), "key") == "");
+  std::filesystem::remove_all(file);
+  std::filesystem::create_symlink("/dev/zero", file);
+  CHECK(load_cached(folder.path(), "key") == "");
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) files += entry.path() != file;
+  CHECK(files == 0);
 }
 
 TEST_CASE("many writers of one entry leave one whole file") {
