@@ -3,8 +3,19 @@
 #include <fmt/format.h>
 
 #include "cuda/graph.h"
+#include "cuda/memory.h"
 
 namespace scoregrad::on_cuda {
+
+// Handles that cannot be made for want of memory are "not initialised" to some versions.
+template <>
+bool lacks_memory(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_ALLOC_FAILED || status == CUBLAS_STATUS_NOT_INITIALIZED;
+}
+template <>
+bool lacks_memory(cusolverStatus_t status) {
+  return status == CUSOLVER_STATUS_ALLOC_FAILED || status == CUSOLVER_STATUS_NOT_INITIALIZED;
+}
 
 namespace {
 
@@ -14,14 +25,15 @@ constexpr size_t workspace_bytes = size_t{32} << 20;
 struct Handles {
   cublasHandle_t blas = nullptr;
   cusolverDnHandle_t solver = nullptr;
+  cusolverDnParams_t parameters = nullptr;
   void* workspace = nullptr;
-  cudaStream_t bound = nullptr;
+  cudaStream_t bound = nullptr, solver_bound = nullptr;
 
   Handles() {
-    check({}, "cublasCreate", cublasCreate(&blas));
-    check({}, "cublasCreate", cudaMalloc(&workspace, workspace_bytes));
+    const AllowedInCapture allowed;
+    check({}, "cublasCreate", with_pool_emptied([&] { return cublasCreate(&blas); }));
+    check({}, "cublasCreate", with_pool_emptied([&] { return cudaMalloc(&workspace, workspace_bytes); }));
     check({}, "cublasCreate", cublasSetAtomicsMode(blas, CUBLAS_ATOMICS_NOT_ALLOWED));
-    check({}, "cusolverDnCreate", cusolverDnCreate(&solver));
   }
   // cublasSetStream takes the workspace away, and without one a captured product would get memory that the graph does not hold. What is
   // captured may share it with the rest: all of it runs on one stream.
@@ -30,10 +42,20 @@ struct Handles {
     bound = nullptr;
     check({}, "cublasSetStream", cublasSetStream(blas, s));
     check({}, "cublasSetStream", cublasSetWorkspace(blas, workspace, workspace_bytes));
-    check({}, "cusolverDnSetStream", cusolverDnSetStream(solver, s));
     bound = s;
   }
+  void bind_solver(cudaStream_t s) {
+    if (!solver) check({}, "cusolverDnCreate", with_pool_emptied([&] { return cusolverDnCreate(&solver); }));
+    if (!parameters) check({}, "cusolverDnCreateParams", cusolverDnCreateParams(&parameters));
+    if (s == solver_bound) return;
+    check({}, "cusolverDnSetStream", cusolverDnSetStream(solver, s));
+    solver_bound = s;
+  }
 };
+Handles& handles() {
+  static Handles* both = new Handles;  // never destroyed: at exit the driver may have gone before
+  return *both;
+}
 
 std::mutex& mutex() {
   static std::mutex m;
@@ -43,16 +65,18 @@ std::mutex& mutex() {
 }  // namespace
 
 Libraries::Libraries() : lock_(mutex()) {
-  static Handles* handles = new Handles;  // never destroyed: at exit the driver may have gone before
-  handles->bind(stream());
-  blas_ = handles->blas;
-  solver_ = handles->solver;
+  const cudaStream_t s = stream();
+  handles().bind(s);
+  blas_ = handles().blas;
 }
 
 cusolverDnHandle_t Libraries::solver() const {
   refuse_in_graph("cuSOLVER");
-  return solver_;
+  handles().bind_solver(stream());
+  return handles().solver;
 }
+
+cusolverDnParams_t Libraries::parameters() const { return handles().parameters; }
 
 void check(Where at, const char* op, cublasStatus_t status) {
   if (status != CUBLAS_STATUS_SUCCESS)

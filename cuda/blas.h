@@ -13,13 +13,14 @@ class Libraries {
  public:
   Libraries();
   cublasHandle_t blas() const { return blas_; }
-  /// Throws Error in a capture: cuSOLVER may wait for the GPU.
+  /// Made when it is first asked for. Throws Error in a capture, where it may not even be told of the stream: cuSOLVER waits for the GPU.
   cusolverDnHandle_t solver() const;
+  /// What cuSOLVER's generic calls want beside their handle.
+  cusolverDnParams_t parameters() const;
 
  private:
   std::unique_lock<std::mutex> lock_;
   cublasHandle_t blas_;
-  cusolverDnHandle_t solver_;
 };
 
 void check(Where at, const char* op, cublasStatus_t status);

@@ -9,6 +9,8 @@ namespace scoregrad::on_cuda {
 bool open_device(std::string* missing);
 /// The program that loaded this backend.
 const Host& host();
+/// The one stream, also on a thread that captures.
+cudaStream_t common_stream();
 /// Where what this thread enqueues goes from here on: a stream that captures it, or null for the one stream.
 void enqueue_on(cudaStream_t capturing);
 /// Whether an environment variable says 0.

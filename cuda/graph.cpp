@@ -17,7 +17,12 @@ struct CallGraph {
   CallGraph(const CallGraph&) = delete;
   CallGraph& operator=(const CallGraph&) = delete;
   ~CallGraph() {
-    if (executable) cudaGraphExecDestroy(executable);  // one that still runs is freed when it is over
+    if (!executable) return;
+    // The driver's manual lets one that still runs go when it is over, the runtime's says nothing. Graphs go seldom, so this one is waited
+    // for.
+    const on_cuda::AllowedInCapture allowed;
+    cudaStreamSynchronize(on_cuda::common_stream());
+    cudaGraphExecDestroy(executable);
   }
 };
 
@@ -39,7 +44,7 @@ void begin_graph() {
   if (current) fail({}, "graph", std::string("this thread is capturing one already"));
   stream();  // makes the device current
   auto graph = std::make_unique<CallGraph>();
-  if (!capturing) check({}, "graph", cudaStreamCreateWithFlags(&capturing, cudaStreamNonBlocking));
+  if (!capturing) check({}, "graph", with_pool_emptied([] { return cudaStreamCreateWithFlags(&capturing, cudaStreamNonBlocking); }));
   Verdicts::prepare();
   // Thread-local: an unsafe call of this thread ends the capture with an error, those of other threads are their own business.
   check({}, "graph", cudaStreamBeginCapture(capturing, cudaStreamCaptureModeThreadLocal));
@@ -61,7 +66,8 @@ CallGraph* end_graph(bool keep) {
   hold(nullptr);
   cudaGraph_t captured = nullptr;
   cudaError_t status = cudaStreamEndCapture(capturing, &captured);
-  if (keep && status == cudaSuccess) status = cudaGraphInstantiateWithFlags(&graph->executable, captured, 0);
+  if (keep && status == cudaSuccess)
+    status = with_pool_emptied([&] { return cudaGraphInstantiateWithFlags(&graph->executable, captured, 0); });
   if (captured) cudaGraphDestroy(captured);
   if (!failure.empty()) throw Error({}, failure);
   if (keep) check({}, "graph", status);
@@ -70,7 +76,8 @@ CallGraph* end_graph(bool keep) {
 }
 
 void launch_graph(CallGraph* graph) {
-  after_launch("graph", cudaGraphLaunch(graph->executable, stream()));
+  const cudaStream_t s = stream();
+  after_launch("graph", with_pool_emptied([&] { return cudaGraphLaunch(graph->executable, s); }));
   note_launch(graph->verdicts);
 }
 

@@ -12,7 +12,7 @@ void begin_graph();
 CallGraph* end_graph(bool keep);
 /// Enqueues it: the same kernels on the same addresses.
 void launch_graph(CallGraph* graph);
-/// It may still run: its memory is free for what is enqueued after it.
+/// Waits until it no longer runs.
 void destroy_graph(CallGraph* graph) noexcept;
 
 /// Whether this thread captures.

@@ -1,5 +1,6 @@
 // The one way in which kernels of .cu files are started: no triple brackets, so that an ordinary C++ compiler reads these files too.
 #pragma once
+#include "cuda/memory.h"
 #include "cuda/runtime.h"
 
 namespace scoregrad::on_cuda {
@@ -14,7 +15,9 @@ struct Same {
 template <class... P>
 void launch(const char* op, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, typename Same<P>::type... args) {
   void* pointers[] = {static_cast<void*>(&args)..., nullptr};
-  after_launch(op, cudaLaunchKernel(kernel, grid, block, pointers, shared, stream()));
+  const cudaStream_t s = stream();
+  // The first launch of a kernel may load its code.
+  after_launch(op, with_pool_emptied([&] { return cudaLaunchKernel(kernel, grid, block, pointers, shared, s); }));
 }
 
 /// How many blocks of `block` threads cover n elements, at most `most`: kernels loop over the rest with the grid's stride.

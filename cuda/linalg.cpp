@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <type_traits>
+#include <vector>
 
 #include "cuda/blas.h"
 #include "cuda/graph.h"
@@ -101,6 +103,37 @@ void factor_lu(Where at, const char* op, const Libraries& use, const Batch& batc
   for (int64_t i = 0; i < batch.count; ++i)
     check(at, op,
           F::getrf(use.solver(), batch.n, batch.n, a + i * batch.size(), batch.n, workspace.data(), pivots + i * batch.n, infos + i));
+}
+
+/// In place: eigenvectors of the matrices as columns, by one call for all of them where cuSOLVER has one, else one after the other.
+template <class T>
+void eigenvectors(Where at, const char* op, const Libraries& use, const Batch& batch, T* a, T* values, int* infos) {
+  constexpr cusolverEigMode_t mode = CUSOLVER_EIG_MODE_VECTOR;
+  constexpr cublasFillMode_t triangle = CUBLAS_FILL_MODE_UPPER;
+#if CUSOLVER_VERSION >= 11701
+  if (batch.count >= 4 && batch.n <= 512) {  // a large matrix keeps the GPU busy by itself
+    constexpr cudaDataType type = std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_64F;
+    size_t here = 0, there = 0;
+    check(at, op,
+          cusolverDnXsyevBatched_bufferSize(use.solver(), use.parameters(), mode, triangle, batch.n, type, a, batch.n, type, values, type,
+                                            &there, &here, batch.count));
+    Scratch<char> workspace(static_cast<int64_t>(there));
+    std::vector<char> of_host(here);
+    check(at, op,
+          cusolverDnXsyevBatched(use.solver(), use.parameters(), mode, triangle, batch.n, type, a, batch.n, type, values, type,
+                                 workspace.data(), there, of_host.data(), here, infos, batch.count));
+    if (here > 0) check(at, op, cudaStreamSynchronize(stream()));  // it may still read the host's
+    return;
+  }
+#endif
+  using F = Functions<T>;
+  int length = 0;
+  check(at, op, F::syevd_size(use.solver(), mode, triangle, batch.n, a, batch.n, values, &length));
+  Scratch<T> workspace(length);
+  for (int64_t i = 0; i < batch.count; ++i)
+    check(at, op,
+          F::syevd(use.solver(), mode, triangle, batch.n, a + i * batch.size(), batch.n, values + i * batch.n, workspace.data(), length,
+                   infos + i));
 }
 
 /// A view of the same matrices with rows and columns exchanged, over other memory that holds them by columns.
@@ -251,7 +284,6 @@ void run(Where at, const calls::Eigh& c) {
   if (numel(in.shape) == 0) return;
   const Batch batch(at, c.name, in);
   dispatch_floating(in.dtype, [&]<class T>(T) {
-    using F = Functions<T>;
     Scratch<T> rows(batch.count * batch.size());
     Scratch<int> infos(batch.count);
     const View packed{rows.data(), in.dtype, in.shape, contiguous_strides(in.shape)};
@@ -262,17 +294,9 @@ void run(Where at, const calls::Eigh& c) {
     run(at, calls::Copy{packed, in});
     find_not_finite(static_cast<const T*>(rows.data()), infos.data(), batch.n, batch.count);
     judge(at, c.name, infos.data(), batch.count, say);
-    T* w = static_cast<T*>(values.data);
     {
       const Libraries use;
-      int length = 0;
-      check(at, c.name,
-            F::syevd_size(use.solver(), CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, batch.n, rows.data(), batch.n, w, &length));
-      Scratch<T> workspace(length);
-      for (int64_t i = 0; i < batch.count; ++i)
-        check(at, c.name,
-              F::syevd(use.solver(), CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_UPPER, batch.n, rows.data() + i * batch.size(), batch.n,
-                       w + i * batch.n, workspace.data(), length, infos.data() + i));
+      eigenvectors(at, c.name, use, batch, rows.data(), static_cast<T*>(values.data), infos.data());
     }
     judge(at, c.name, infos.data(), batch.count, say);
     make_largest_positive(rows.data(), batch.n, batch.count * batch.n);

@@ -46,24 +46,11 @@ Pool& pool() {
   return *p;
 }
 
-/// In a capture the driver refuses what might wait for the GPU, and cudaMalloc is counted among that. Here it does no harm: nothing that is
-/// being captured depends on it.
-class Allowed {
- public:
-  Allowed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  ~Allowed() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  Allowed(const Allowed&) = delete;
-  Allowed& operator=(const Allowed&) = delete;
-
- private:
-  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
-
 /// Null where the driver has no memory left.
 void* from_driver(Where at, size_t bytes) {
   void* data = nullptr;
   stream();  // makes the device current
-  const Allowed in_captures;
+  const AllowedInCapture allowed;
   const cudaError_t status = cudaMalloc(&data, bytes);
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
@@ -104,23 +91,21 @@ void* take(Pool& p, Where at, int c) {
     p.pooled -= static_cast<int64_t>(class_bytes(c));
     return data;
   }
-  void* data = fresh(p, at, c);
-  if (!data && !holding) {  // in a capture nothing is given back: the step is then replayed call by call
-    empty(p);
-    data = fresh(p, at, c);
-  }
-  return data;
+  return fresh(p, at, c);
 }
 
 void* take_block(Where at, size_t bytes) {
   Pool& p = pool();
-  const std::lock_guard lock(p.mutex);
   void* data = nullptr;
-  if (!p.keeps) {
-    data = from_driver(at, bytes > 0 ? bytes : 1);
-  } else if (bytes <= largest_request) {
-    data = take(p, at, class_of(bytes));
-  }
+  with_pool_emptied([&] {
+    const std::lock_guard lock(p.mutex);
+    if (!p.keeps)
+      data = from_driver(at, bytes > 0 ? bytes : 1);
+    else if (bytes <= largest_request)
+      data = take(p, at, class_of(bytes));
+    return data || bytes > largest_request ? cudaSuccess : cudaErrorMemoryAllocation;
+  });
+  const std::lock_guard lock(p.mutex);
   if (!data)
     throw Error(at, fmt::format("allocate: out of memory on the GPU, {} bytes asked for with {} bytes in use of {}", bytes, p.live,
                                 device().memory));
@@ -196,5 +181,7 @@ void empty_pool() {
   const std::lock_guard lock(p.mutex);
   empty(p);
 }
+
+bool may_empty_pool() { return !holding; }
 
 }  // namespace scoregrad::on_cuda

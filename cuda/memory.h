@@ -1,5 +1,7 @@
 // The pool that every tensor on the GPU and every scratch buffer of a kernel comes from.
 #pragma once
+#include <cuda_runtime.h>
+
 #include <vector>
 
 #include "autograd/backend/contract.h"
@@ -12,6 +14,38 @@ MemoryUse memory();
 void reset_peak();
 /// Gives all free blocks back to the driver.
 void empty_pool();
+/// Whether this thread may do so: not in a capture, whose step is then made call by call.
+bool may_empty_pool();
+
+/// Whether a call of the runtime, the driver or a library failed for want of memory on the GPU.
+template <class Status>
+bool lacks_memory(Status status);
+template <>
+inline bool lacks_memory(cudaError_t status) {
+  return status == cudaErrorMemoryAllocation;
+}
+/// call(), and once more with an empty pool where it lacks memory: handles, code and graphs get theirs from the driver, past the pool.
+template <class F>
+auto with_pool_emptied(F&& call) {
+  auto status = call();
+  if (!lacks_memory(status) || !may_empty_pool()) return status;
+  cudaGetLastError();  // it has been dealt with
+  empty_pool();
+  return call();
+}
+
+/// While one lives this thread may do in a capture what the driver counts among what might wait for the GPU: allocate, load code. It does
+/// no harm where nothing that is being captured depends on it.
+class AllowedInCapture {
+ public:
+  AllowedInCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~AllowedInCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  AllowedInCapture(const AllowedInCapture&) = delete;
+  AllowedInCapture& operator=(const AllowedInCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
 
 /// Returns when the bytes are there.
 void download(void* host, const void* device, size_t bytes);

@@ -2,7 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "cuda/memory.h"
+
 namespace scoregrad::on_cuda {
+
+template <>
+bool lacks_memory(CUresult status) {
+  return status == CUDA_ERROR_OUT_OF_MEMORY;
+}
 
 namespace {
 
@@ -44,16 +51,18 @@ CUfunction load_function(Where at, const char* op, const void* image, const char
   stream();  // makes the context current
   CUmodule code = nullptr;
   CUfunction function = nullptr;
-  check_driver(at, op, driver().load_data(&code, image));
+  const AllowedInCapture allowed;
+  check_driver(at, op, with_pool_emptied([&] { return driver().load_data(&code, image); }));
   check_driver(at, op, driver().get_function(&function, code, name));
   return function;
 }
 
 void launch(const char* op, CUfunction function, dim3 grid, dim3 block, size_t shared, void** args) {
   const cudaStream_t s = stream();
-  check_driver(
-      {}, op,
-      driver().launch_kernel(function, grid.x, grid.y, grid.z, block.x, block.y, block.z, static_cast<unsigned>(shared), s, args, nullptr));
+  check_driver({}, op, with_pool_emptied([&] {
+                 return driver().launch_kernel(function, grid.x, grid.y, grid.z, block.x, block.y, block.z, static_cast<unsigned>(shared),
+                                               s, args, nullptr);
+               }));
   after_launch(op, cudaSuccess);
 }
 

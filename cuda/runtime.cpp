@@ -104,6 +104,8 @@ cudaStream_t stream() {
   return capturing ? capturing : the_stream;
 }
 
+cudaStream_t common_stream() { return the_stream; }
+
 void enqueue_on(cudaStream_t s) { capturing = s; }
 
 bool switched_off(const char* variable) {
@@ -135,7 +137,7 @@ void fail(Where at, const char* op, cudaError_t status) {
 
 void after_launch(const char* op, cudaError_t status) {
   check({}, op, status);
-  if (wait_for_launches) check({}, op, cudaStreamSynchronize(the_stream));
+  if (wait_for_launches) check({}, op, cudaStreamSynchronize(common_stream()));
 }
 
 Running::Running(const char* op, const View* const* views, int count) : outermost_(work.op == nullptr) {

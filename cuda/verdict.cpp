@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "cuda/memory.h"
 #include "cuda/runtime.h"
 
 namespace scoregrad::on_cuda {
@@ -34,7 +35,7 @@ void Verdicts::prepare() {
   if (s.device) return;
   void *device = nullptr, *host = nullptr;
   check({}, "graph", cudaHostAlloc(&host, most * sizeof(Slot), cudaHostAllocDefault));
-  check({}, "graph", cudaMalloc(&device, most * sizeof(Slot)));
+  check({}, "graph", with_pool_emptied([&] { return cudaMalloc(&device, most * sizeof(Slot)); }));
   check({}, "graph", cudaMemsetAsync(device, 0, most * sizeof(Slot), stream()));
   std::fill_n(static_cast<Slot*>(host), most, 0);
   s.host = static_cast<Slot*>(host);

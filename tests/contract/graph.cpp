@@ -15,8 +15,7 @@ struct Ended {
   }
 };
 
-/// The graph of the calls that f makes; null and the message where it throws. What f calls must have run before: code is not loaded
-/// meanwhile.
+/// The graph of the calls that f makes; null and the message where it throws.
 template <class F>
 CallGraph* taken_down(F&& f, std::string* message = nullptr) {
   device()->begin_graph();
@@ -65,6 +64,44 @@ TEST_CASE("calls that are taken down run when the graph is launched, each time a
     for (const Twin* t : {&noise, &total, &sum, &sorted, &order, &key, &next}) CHECK(t->difference() == "");
     CHECK(y.downloaded() == product);
   }
+}
+
+TEST_CASE("code that no call has needed before is loaded while a graph is taken down") {
+  if (!device() || !device()->begin_graph) return;
+  Dice dice(10);
+  const Twin x(dice, float64, {40, 7}), w(dice, float64, {7, 3}), product(dice, float64, {40, 3}), y(dice, float64, {40, 7}),
+      sum(dice, float64, {1, 7});
+  // tanh(x) x x - 3: no test has the like.
+  const Instr code[] = {{Op::tanh_, 2, 0, 0, 0}, {Op::mul_, 3, 2, 0, 0}, {Op::mul_, 4, 3, 0, 0}, {Op::sub_, 5, 4, 1, 0}};
+  const Immediate three{3, 3};
+  const uint16_t result = 5;
+  const auto calls = [&](const Backend& b, Side s) {
+    const Access in = x.access(s), out = y.access(s);
+    const Program program{float64, 1, 1, &three, 4, code, 1, &result};
+    b.call({}, calls::Elementwise{program, x.shape(), &in, &out});
+    b.call({}, calls::ReduceProgram{Reduction::sum, sum.on(s), program, x.shape(), &in, {0}});
+    b.call({}, calls::Matmul{product.on(s), x.on(s), w.on(s)});
+  };
+  const Ended graph{taken_down([&](const Backend& b) { calls(b, Side::device); })};
+  REQUIRE(graph.graph);
+  calls(reference_backend(), Side::reference);
+  device()->launch_graph(graph.graph);
+  CHECK(y.difference(fuses() ? 0 : 4) == "");
+  CHECK(sum.difference(fuses() ? 0 : 4, 40) == "");
+  CHECK(product.difference(4, 7) == "");
+}
+
+TEST_CASE("a graph may be destroyed right after its launch, which runs all the same") {
+  if (!device() || !device()->begin_graph) return;
+  Dice dice(11);
+  const Twin x(dice, float32, {1000}), y(dice, float32, {1000});
+  const auto calls = [&](const Backend& b, Side s) { b.call({}, calls::Copy{y.on(s), x.on(s)}); };
+  CallGraph* graph = taken_down([&](const Backend& b) { calls(b, Side::device); });
+  REQUIRE(graph);
+  device()->launch_graph(graph);
+  device()->destroy_graph(graph);
+  calls(reference_backend(), Side::reference);
+  CHECK(y.difference() == "");
 }
 
 TEST_CASE("scratch memory of a graph is nobody else's until the graph goes") {

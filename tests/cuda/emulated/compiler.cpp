@@ -143,6 +143,7 @@ nvrtcResult nvrtcDestroyProgram(nvrtcProgram* program) {
 
 CUresult cuModuleLoadData(CUmodule* module, const void* image) {
   if (const cudaError_t status = emulated::may_touch_device(); status != cudaSuccess) return static_cast<CUresult>(status);
+  if (!emulated::take_overhead()) return CUDA_ERROR_OUT_OF_MEMORY;
   // As with a real cubin the size is the image's own business: an ELF file ends behind its table of sections.
   Elf64_Ehdr header;
   std::memcpy(&header, image, sizeof header);
@@ -173,6 +174,7 @@ CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* 
 
 CUresult cuModuleUnload(CUmodule module) {
   emulated::finish();
+  emulated::give_overhead();
   return dlclose(module) == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 

@@ -38,6 +38,10 @@ unsigned long long setting(const char* variable, unsigned long long otherwise);
 
 /// Whether [data, data + bytes) lies in one allocation of the device.
 bool on_device(const void* data, size_t bytes);
+/// Takes the memory that a handle, loaded code or a graph has of its own, SCOREGRAD_EMULATED_OVERHEAD bytes; false where there is none
+/// left.
+bool take_overhead();
+void give_overhead();
 /// Whether an address is one that could be the device's.
 bool looks_like_device(const void* data);
 /// While one lives the device's memory can be read and written; the host itself may not.

@@ -10,6 +10,7 @@
 #include <cublas_v2.h>
 #include <cuda.h>
 #include <cuda_runtime.h>
+#include <cusolverDn.h>
 #include <nvrtc.h>
 #include "tests/catch.h"
 
@@ -214,10 +215,11 @@ TEST_CASE("a capture runs nothing, and its graph runs with the arguments of then
           for (int launch = 0; launch < 2; ++launch) {
             cudaMemset(x, 0, 2 * sizeof(float));
             cudaGraphLaunch(executable, stream);
-            if (launch == 1) cudaGraphExecDestroy(executable);  // while it is still to run
             if (fetched(x, 2) != std::vector<float>{0, 1}) return 4;
           }
-          return 0;
+          cudaGraphLaunch(executable, stream);
+          cudaGraphExecDestroy(executable);  // while it is still to run
+          return cudaDeviceSynchronize() == cudaErrorIllegalAddress ? 0 : 5;
         }) == 0);
 }
 
@@ -258,6 +260,10 @@ TEST_CASE("what a capture does not bear ends it: waiting, allocating, loading, p
           std::thread([&] { refused = cudaMalloc(&more, 8) != cudaSuccess; }).join();
           return refused;
         }) == 0);
+  cusolverDnHandle_t solver = nullptr;
+  CHECK(ended([&](auto, auto, auto) { return cusolverDnCreate(&solver) != CUSOLVER_STATUS_SUCCESS; }) == 11);
+  REQUIRE(cusolverDnCreate(&solver) == CUSOLVER_STATUS_SUCCESS);
+  CHECK(ended([&](cudaStream_t s, auto, auto) { return cusolverDnSetStream(solver, s) != CUSOLVER_STATUS_SUCCESS; }) == 11);
   const float one = 1;
   const auto product = [&](cublasHandle_t blas, float* x) {
     return cublasGemmEx(blas, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, x, CUDA_R_32F, 1, x, CUDA_R_32F, 1, &one, x, CUDA_R_32F, 1,

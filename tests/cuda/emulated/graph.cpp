@@ -110,6 +110,7 @@ cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
 }
 
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  if (!take_overhead()) return result(cudaErrorMemoryAllocation);
   *executable = new CUgraphExec_st{std::make_shared<const Nodes>(graph->nodes)};
   return cudaSuccess;
 }
@@ -129,8 +130,11 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   return cudaSuccess;
 }
 
-// One that is still to run keeps its nodes.
+// The driver's manual lets one that is still to run go when it is over. The runtime's does not, so nobody should count on it.
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  const std::lock_guard lock(mutex());
+  if (executable->nodes.use_count() > 1) break_down(cudaErrorIllegalAddress, "a graph is destroyed before it has run");
+  give_overhead();
   delete executable;
   return cudaSuccess;
 }

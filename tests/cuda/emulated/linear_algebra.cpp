@@ -3,6 +3,7 @@
 #include <lapacke.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include <cusolverDn.h>
 #include "tests/cuda/emulated/device.h"
@@ -16,6 +17,7 @@ struct cublasContext {
 struct cusolverDnContext {
   cudaStream_t stream = nullptr;
 };
+struct cusolverDnParams {};
 
 namespace {
 
@@ -69,9 +71,12 @@ extern "C" {
 const char* cublasGetStatusString(cublasStatus_t status) {
   return status == CUBLAS_STATUS_SUCCESS         ? "CUBLAS_STATUS_SUCCESS"
          : status == CUBLAS_STATUS_INVALID_VALUE ? "CUBLAS_STATUS_INVALID_VALUE"
+         : status == CUBLAS_STATUS_ALLOC_FAILED  ? "CUBLAS_STATUS_ALLOC_FAILED"
                                                  : "another cublasStatus";
 }
 cublasStatus_t cublasCreate(cublasHandle_t* handle) {
+  if (may_touch_device() != cudaSuccess) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (!take_overhead()) return CUBLAS_STATUS_ALLOC_FAILED;
   *handle = new cublasContext;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -86,10 +91,13 @@ cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t
 }
 cublasStatus_t cublasSetAtomicsMode(cublasHandle_t, cublasAtomicsMode_t) { return CUBLAS_STATUS_SUCCESS; }
 cusolverStatus_t cusolverDnCreate(cusolverDnHandle_t* handle) {
+  if (may_touch_device() != cudaSuccess) return CUSOLVER_STATUS_NOT_INITIALIZED;
+  if (!take_overhead()) return CUSOLVER_STATUS_ALLOC_FAILED;
   *handle = new cusolverDnContext;
   return CUSOLVER_STATUS_SUCCESS;
 }
 cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t stream) {
+  if (may_wait(stream) != cudaSuccess) return CUSOLVER_STATUS_INTERNAL_ERROR;
   handle->stream = stream;
   return CUSOLVER_STATUS_SUCCESS;
 }
@@ -195,5 +203,39 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t on_a, cubla
   }
 SG_FUNCTIONS(float, s, S)
 SG_FUNCTIONS(double, d, D)
+
+cusolverStatus_t cusolverDnCreateParams(cusolverDnParams_t* parameters) {
+  *parameters = new cusolverDnParams;
+  return CUSOLVER_STATUS_SUCCESS;
+}
+cusolverStatus_t cusolverDnXsyevBatched_bufferSize(cusolverDnHandle_t, cusolverDnParams_t parameters, cusolverEigMode_t, cublasFillMode_t,
+                                                   int64_t n, cudaDataType type_a, const void*, int64_t lda, cudaDataType type_values,
+                                                   const void*, cudaDataType compute, size_t* on_device, size_t* on_host, int64_t batches) {
+  *on_device = static_cast<size_t>(n * batches) + 1;
+  *on_host = static_cast<size_t>(n) + 3;
+  const bool good = parameters && lda >= std::max<int64_t>(1, n) && type_a == type_values && type_a == compute;
+  return good ? CUSOLVER_STATUS_SUCCESS : CUSOLVER_STATUS_INVALID_VALUE;
+}
+// The host's workspace is written when the work is done.
+cusolverStatus_t cusolverDnXsyevBatched(cusolverDnHandle_t handle, cusolverDnParams_t parameters, cusolverEigMode_t mode,
+                                        cublasFillMode_t fill, int64_t n, cudaDataType type_a, void* a, int64_t lda,
+                                        cudaDataType type_values, void* values, cudaDataType compute, void* on_device,
+                                        size_t bytes_on_device, void* on_host, size_t bytes_on_host, int* infos, int64_t batches) {
+  size_t there = 0, here = 0;
+  const cusolverStatus_t status = cusolverDnXsyevBatched_bufferSize(handle, parameters, mode, fill, n, type_a, a, lda, type_values, values,
+                                                                    compute, &there, &here, batches);
+  if (status != CUSOLVER_STATUS_SUCCESS || bytes_on_device < there || bytes_on_host < here || !emulated::on_device(on_device, there))
+    return CUSOLVER_STATUS_INVALID_VALUE;
+  const char job = mode == CUSOLVER_EIG_MODE_VECTOR ? 'V' : 'N', triangle = letter(fill);
+  const int order = static_cast<int>(n), leading = static_cast<int>(lda);
+  each(handle, static_cast<int>(batches), [=](int i) {
+    std::memset(on_host, i, here);
+    infos[i] = type_a == CUDA_R_64F ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, job, triangle, order, static_cast<double*>(a) + i * lda * n, leading,
+                                                     static_cast<double*>(values) + i * n)
+                                    : LAPACKE_ssyevd(LAPACK_COL_MAJOR, job, triangle, order, static_cast<float*>(a) + i * lda * n, leading,
+                                                     static_cast<float*>(values) + i * n);
+  });
+  return CUSOLVER_STATUS_SUCCESS;
+}
 
 }  // extern "C"

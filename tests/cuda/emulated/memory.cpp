@@ -1,7 +1,8 @@
 // The device's memory: one stretch of addresses. Every allocation lies between two zones whose bytes are checked, and begins as bytes of
 // 255, which are NaN.
 //
-// SCOREGRAD_EMULATED_MEMORY: bytes that there are. SCOREGRAD_EMULATED_ZONES=1: zones are looked at after every kernel, not only at the end
+// SCOREGRAD_EMULATED_MEMORY: bytes that there are. SCOREGRAD_EMULATED_OVERHEAD: bytes that each handle of a library, each module and each
+// graph takes of them. SCOREGRAD_EMULATED_ZONES=1: zones are looked at after every kernel, not only at the end
 // of an allocation. SCOREGRAD_EMULATED_PROTECT=1: a host function that reads or writes device memory faults; two system calls whenever the
 // device works, slow in virtual machines.
 #include <sys/mman.h>
@@ -25,6 +26,7 @@ struct Memory {
   char* base;
   size_t top = 0, used = 0;
   const size_t limit = setting("SCOREGRAD_EMULATED_MEMORY", size_t{4} << 30);
+  const size_t overhead = setting("SCOREGRAD_EMULATED_OVERHEAD", 0);
   const bool protects = setting("SCOREGRAD_EMULATED_PROTECT", 0) != 0;
   std::map<size_t, size_t> live;  // offset of the data -> bytes
   std::map<size_t, size_t> free;  // offset -> bytes, neighbours joined
@@ -82,6 +84,18 @@ bool on_device(const void* data, size_t bytes) {
   if (after == m.live.begin()) return false;
   --after;
   return offset + bytes <= after->first + after->second;
+}
+
+bool take_overhead() {
+  const std::lock_guard lock(mutex());
+  Memory& m = memory();
+  if (m.used + m.overhead > m.limit) return false;
+  m.used += m.overhead;
+  return true;
+}
+void give_overhead() {
+  const std::lock_guard lock(mutex());
+  memory().used -= memory().overhead;
 }
 
 void check_zones(const std::string& who) {

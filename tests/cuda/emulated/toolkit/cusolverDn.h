@@ -2,15 +2,33 @@
 #pragma once
 #include <cublas_v2.h>
 
-enum cusolverStatus_t { CUSOLVER_STATUS_SUCCESS = 0, CUSOLVER_STATUS_INVALID_VALUE = 3 };
+enum cusolverStatus_t {
+  CUSOLVER_STATUS_SUCCESS = 0,
+  CUSOLVER_STATUS_NOT_INITIALIZED = 1,
+  CUSOLVER_STATUS_ALLOC_FAILED = 2,
+  CUSOLVER_STATUS_INVALID_VALUE = 3,
+  CUSOLVER_STATUS_INTERNAL_ERROR = 7,
+};
 enum cusolverEigMode_t { CUSOLVER_EIG_MODE_NOVECTOR, CUSOLVER_EIG_MODE_VECTOR };
 struct cusolverDnContext;
+struct cusolverDnParams;
 using cusolverDnHandle_t = cusolverDnContext*;
+using cusolverDnParams_t = cusolverDnParams*;
+#define CUSOLVER_VERSION 11703  // of CUDA 12.8
 
 #pragma GCC visibility push(default)
 extern "C" {
 cusolverStatus_t cusolverDnCreate(cusolverDnHandle_t* handle);
 cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t stream);
+cusolverStatus_t cusolverDnCreateParams(cusolverDnParams_t* parameters);
+cusolverStatus_t cusolverDnXsyevBatched_bufferSize(cusolverDnHandle_t, cusolverDnParams_t, cusolverEigMode_t, cublasFillMode_t, int64_t n,
+                                                   cudaDataType type_a, const void* a, int64_t lda, cudaDataType type_values,
+                                                   const void* values, cudaDataType compute, size_t* on_device, size_t* on_host,
+                                                   int64_t batches);
+cusolverStatus_t cusolverDnXsyevBatched(cusolverDnHandle_t, cusolverDnParams_t, cusolverEigMode_t, cublasFillMode_t, int64_t n,
+                                        cudaDataType type_a, void* a, int64_t lda, cudaDataType type_values, void* values,
+                                        cudaDataType compute, void* on_device, size_t bytes_on_device, void* on_host, size_t bytes_on_host,
+                                        int* infos, int64_t batches);
 #define SG_FUNCTIONS(T, letter)                                                                                                         \
   cusolverStatus_t cusolverDn##letter##potrf_bufferSize(cusolverDnHandle_t, cublasFillMode_t fill, int n, T* a, int lda, int* length);  \
   cusolverStatus_t cusolverDn##letter##potrf(cusolverDnHandle_t, cublasFillMode_t fill, int n, T* a, int lda, T* workspace, int length, \
