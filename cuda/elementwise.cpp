@@ -8,6 +8,7 @@
 //
 // A call's shape, strides and constants are arguments of the kernel, so a program is compiled at most once for each way and for the choice
 // of operands that are repeated.
+#include <algorithm>
 #include <vector>
 
 #include "cuda/generated.h"
@@ -46,6 +47,22 @@ Reach reach_of(const Program& p, const Access* inputs, const Access* outputs, co
   return reach;
 }
 
+/// For each operand the number of its strides among the different ones: they are walked once for all that share them.
+std::vector<int> numbered_strides(const Nest& nest) {
+  std::vector<int> numbers, first;  // first: the operand that brought each
+  for (int n = 0; n < nest.operands(); ++n) {
+    const auto same = [&](int m) {
+      for (int d = 0; d < nest.rank; ++d)
+        if (nest.at(n, d) != nest.at(m, d)) return false;
+      return true;
+    };
+    const auto found = std::find_if(first.begin(), first.end(), same);
+    numbers.push_back(static_cast<int>(found - first.begin()));
+    if (found == first.end()) first.push_back(n);
+  }
+  return numbers;
+}
+
 }  // namespace
 
 void run(Where, const calls::Elementwise& c) {
@@ -58,7 +75,8 @@ void run(Where, const calls::Elementwise& c) {
   std::vector<const Strides*> strides(static_cast<size_t>(count));
   for (int n = 0; n < count; ++n) strides[static_cast<size_t>(n)] = &operand(program, inputs, outputs, n).strides;
   const Nest nest = nest_of(shape, strides.data(), count, program.outputs > 0 ? program.inputs : 0);
-  const Reach reach = reach_of(program, inputs, outputs, nest);
+  Reach reach = reach_of(program, inputs, outputs, nest);
+  if (!reach.flat) reach.strides = numbered_strides(nest);
   const Call call{program, inputs, outputs};
 
   std::string key = "e";
@@ -74,12 +92,15 @@ void run(Where, const calls::Elementwise& c) {
     parameter.add(nest.extents(reach.width));
   parameter.add_numbers(program);
   for (int n = 0; n < count; ++n) parameter.add(operand(program, inputs, outputs, n).data);
-  if (!reach.flat)
-    for (int n = 0; n < count; ++n)
+  int lines = 0;
+  for (int n = 0; n < count && !reach.flat; ++n)
+    if (reach.strides[static_cast<size_t>(n)] == lines) {  // the first that has them
+      ++lines;
       for (int d = 0; d < most_dims; ++d) {
         const bool packs = d == nest.rank - 1;
         parameter.add(d < nest.rank ? nest.at(n, d) * (packs ? reach.width : 1) : int64_t{0});
       }
+    }
   parameter.launch("elementwise", kernel, (items + threads - 1) / threads, threads);
 }
 

@@ -43,6 +43,7 @@ void describe(std::string& key, const Call& call, int outputs, const Reach& reac
   byte(reach.flat);
   byte(reach.wide);
   key += reach.modes;
+  for (const int line : reach.strides) word(line);
 }
 
 void Parameter::add_numbers(const Program& p) {
@@ -61,8 +62,10 @@ void Parameter::add_numbers(const Program& p) {
 }
 
 void Parameter::launch(const char* op, CUfunction kernel, int64_t blocks, unsigned threads) {
-  if (size_ > sizeof bytes_) fail({}, op, fmt::format("a kernel takes {} bytes of operands, this program has {}", sizeof bytes_, size_));
-  void* arguments[] = {bytes_, nullptr};
+  const bool large = CUDART_VERSION >= 12010 && device().driver >= 12010 && device().capability >= 70;
+  const size_t size = words_.size() * 8, room = large ? 32764 : 4096;
+  if (size > room) fail({}, op, fmt::format("a kernel takes {} bytes of operands, this program has {}", room, size));
+  void* arguments[] = {words_.data(), nullptr};
   constexpr int64_t most = int64_t{1} << 24;
   on_cuda::launch(op, kernel, dim3(static_cast<unsigned>(std::min(blocks, most))), dim3(threads), 0, arguments);
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cuda/module.h"
 #include "cuda/source.h"
@@ -25,16 +26,16 @@ class Parameter {
   }
   /// A program's constants, one at least, in the program's type.
   void add_numbers(const Program& program);
-  /// Throws Error where it is more than a kernel takes: 4096 bytes, some fifty strided operands.
+  /// Throws Error where it is more than a kernel takes: 4096 bytes, which is some fifty operands of different strides, or 32764 where
+  /// toolkit and driver are of CUDA 12.1 or newer.
   void launch(const char* op, CUfunction kernel, int64_t blocks, unsigned threads);
 
  private:
   void append(const void* value, size_t size) {
-    if (size_ + size <= sizeof bytes_) std::memcpy(bytes_ + size_, value, size);
-    size_ += size;
+    words_.resize(words_.size() + size / 8);
+    std::memcpy(words_.data() + words_.size() - size / 8, value, size);
   }
-  alignas(16) unsigned char bytes_[4096];
-  size_t size_ = 0;
+  std::vector<uint64_t> words_;
 };
 
 }  // namespace scoregrad::on_cuda

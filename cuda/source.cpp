@@ -95,11 +95,14 @@ DType register_type(const Call& call, int r) {
 std::string elementwise_text(const std::string& name, const Call& call, const Reach& reach) {
   const Program& p = call.program;
   const int operands = p.inputs + p.outputs;
+  std::vector<int> strides = reach.strides;
+  for (int n = static_cast<int>(strides.size()); n < operands; ++n) strides.push_back(n);
+  const int lines = strides.empty() ? 1 : *std::max_element(strides.begin(), strides.end()) + 1;
   Text t;
   print(t, "#include \"cuda/pack.h\"\n\nnamespace scoregrad::on_cuda::text_of_{} {{\n\nusing namespace device;\n\n", name);
   print(t, "struct Arguments {{\n  {};\n", reach.flat ? "int64_t elements" : "Extents extents");
   print_argument_tail(t, p, operands);
-  if (!reach.flat) print(t, "  int64_t stride[{}][most_dims];\n", operands);
+  if (!reach.flat) print(t, "  int64_t stride[{}][most_dims];\n", lines);
   print(t, "}};\n\n");
   print_program(t, call, reach, p.outputs);
   print(t, "{} {}(const Arguments p) {{\n", launch_bounds, name);
@@ -115,8 +118,10 @@ std::string elementwise_text(const std::string& name, const Call& call, const Re
       print(t, "    const int n = p.elements - i < {0} ? static_cast<int>(p.elements - i) : {0};\n", w);
   } else {
     print(t, "  for (int64_t i = first_item(); i < p.extents.count; i += all_items()) {{\n");
-    print(t, "    int64_t at[{}] = {{}};\n    add_offsets<{}>(p.extents, p.stride, i, at);\n    const int n = {};\n", operands, reach.wide,
-          w);
+    print(t, "    int64_t walk[{}] = {{}};\n    add_offsets<{}>(p.extents, p.stride, i, walk);\n    const int64_t at[] = {{", lines,
+          reach.wide);
+    for (int n = 0; n < operands; ++n) print(t, "{}walk[{}]", n > 0 ? ", " : "", strides[static_cast<size_t>(n)]);
+    print(t, "}};\n    const int n = {};\n", w);
   }
   print(t, "    const Results<{0}> y = compute<{0}>(p, at, n);\n", w);
   for (int o = 0; o < p.outputs; ++o) print(t, "    store(p.data[{0}], at[{0}], y.y{1}, n);\n", p.inputs + o, o);
@@ -151,7 +156,7 @@ std::string reduction_text(const std::string& name, Reduction kind, const Call& 
   }
   print(t, "}};\n\n{} {}(const Arguments p) {{\n", launch_bounds, name);
   // Several loads of a short program are on their way at once; a long one has work enough of its own.
-  const int unroll = p.length <= 2 ? 4 : 1;
+  const int unroll = p.length <= 2 ? 8 : p.length <= 8 ? 4 : 1;
   print(t, "  reduce_{}<{}, {}, {}, {}", reach.width > 1 ? "packs" : "teams", names.combine, names.element, names.out, unroll);
   if (reach.width > 1) print(t, ", {}", reach.width);
   print(t, ">(p.work, p.target, [&](int64_t output) {{ return Elements(p, output); }});\n}}\n\n}}  // namespace\n");

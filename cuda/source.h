@@ -2,6 +2,7 @@
 // arithmetic is the table's own text (cuda/scalar.h); what is printed here only names rows and registers.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "autograd/backend/contract.h"
 
@@ -13,6 +14,8 @@ struct Reach {
   bool flat = false;  ///< every operand is contiguous over the whole shape or one element: no offsets to compute
   bool wide = false;  ///< some loop has 2^31 iterations or more
   std::string modes;  ///< one letter an operand, inputs first: 'v' for `width` neighbours, 's' for one element repeated
+  /// Which strides an operand of an elementwise program has: those of the same number share them. Empty: everyone has its own.
+  std::vector<int> strides = {};
 };
 
 /// The operands' types and the program are all of a call that the text depends on, besides the reach.
@@ -27,7 +30,7 @@ DType register_type(const Call& call, int r);
 
 /// A kernel `name` with one parameter, by value:
 ///   flat: int64 elements; else Extents extents;
-///   then Number number[max(1, constants)], void* data[operands], and, unless flat, int64 stride[operands][8].
+///   then Number number[max(1, constants)], void* data[operands], and, unless flat, int64 stride[largest of reach.strides + 1][8].
 std::string elementwise_text(const std::string& name, const Call& call, const Reach& reach);
 
 /// A kernel `name` that reduces the program's first result; flat here means that packs of `width` lie along the one reduced dimension. Its

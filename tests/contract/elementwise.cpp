@@ -183,6 +183,18 @@ TEST_CASE("random programs give the reference's bits, in place and with several 
     }
 }
 
+TEST_CASE("a program of sixty results, each with a layout of its own, gives the reference's bits") {
+  if (!device()) return;
+  Dice dice(5);
+  for (DType dtype : {float32, int64}) {
+    RandomProgram p(dice, dtype, 60);
+    p.results.clear();
+    for (size_t r = p.types.size() - 60; r < p.types.size(); ++r) p.results.push_back(static_cast<uint16_t>(r));
+    check_program(dice, p, {1029}, Layout::contiguous);
+    check_program(dice, p, {5, 3, 4, 6}, Layout::repeats);
+  }
+}
+
 TEST_CASE("constants of every kind reach a program unchanged") {
   if (!device()) return;
   Dice dice(4);

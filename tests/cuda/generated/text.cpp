@@ -81,6 +81,14 @@ TEST_CASE("an operand that no instruction reads is not loaded") {
   CHECK(text.find("p.data[1]") != std::string::npos);
 }
 
+TEST_CASE("operands that lie alike share their offsets") {
+  const Recipe r{float32, {float32, float32}, {}, {{Op::add_, 2, 0, 1, 0}, {Op::mul_, 3, 0, 1, 0}}, {2, 3}};
+  const auto inputs = r.accesses();
+  const std::string text = elementwise_text("k", {r.program(), inputs.data(), nullptr}, {1, false, false, "vvvv", {0, 1, 0, 0}});
+  CHECK(text.find("int64_t stride[2][most_dims];") != std::string::npos);
+  CHECK(text.find("const int64_t at[] = {walk[0], walk[1], walk[0], walk[0]};") != std::string::npos);
+}
+
 TEST_CASE("a nest has as few dimensions as its operands allow") {
   const Strides whole{20, 5, 1}, turned{1, 4, 12}, row{0, 0, 1};
   const Strides* same[] = {&whole, &whole};

@@ -48,6 +48,7 @@ struct Arguments<H, T...> {
   Arguments<T...> tail;
   explicit Arguments(void** at) : head(*static_cast<H*>(*at)), tail(at + 1) {}
 };
+constexpr unsigned most_parameter_bytes = 32764;  // since CUDA 12.1
 template <class F, class... Done>
 void apply(F* f, const Arguments<>&, const Done&... done) {
   f(done...);
@@ -60,6 +61,7 @@ template <class... P>
 struct BoundCall : Call {
   void (*kernel)(P...);
   Arguments<P...> arguments;
+  static_assert(sizeof(Arguments<P...>) <= most_parameter_bytes);
   BoundCall(void (*f)(P...), void** at)
       : Call{[](const Call* c) {
                const auto* self = static_cast<const BoundCall*>(c);
