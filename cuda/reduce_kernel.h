@@ -85,6 +85,7 @@ struct Unit {
 template <class C, class T, class Out, int unroll, class Source>
 __device__ void reduce_teams(const Work& w, const Target& to, const Source& source) {
   __shared__ T shared[256];
+  constexpr int at_once = sizeof(T) > 8 ? (unroll + 3) / 4 : unroll;  // loads on their way, as many as registers hold
   const int team = w.team, teams = static_cast<int>(blockDim.x) / team, thread = static_cast<int>(threadIdx.x);
   const int member = w.across ? thread / teams : thread % team, slot = w.across ? thread % teams : thread / team;
   const int step = w.across ? teams : 1;  // between members, in threads
@@ -98,14 +99,15 @@ __device__ void reduce_teams(const Work& w, const Target& to, const Source& sour
       count = u.count;
       output = u.output;
       const auto elements = source(output);
-      // The thread's lanes in the order in which the tree joins them: lane numbers count up with their bits reversed, and a result waits
-      // on the stack until the one it is joined with is there.
+      // The thread's lanes in the order in which the tree joins them: lane numbers count up with their bits reversed, and a result of
+      // 2^level lanes waits until the one it is joined with is there. Which level is not known when the kernel is compiled, but the loop
+      // over levels is, so that what waits stays in registers.
       int used = team;
       while (used < tree_lanes && used < count) used *= 2;
       const int lanes = used / team;
-      T stack[7];
-      bool there[7];
-      int depth = 0;
+      constexpr int levels = 6;
+      T waiting[levels];
+      int there = 0;
       SG_ROLLED for (int i = 0; i < lanes; ++i) {
         int reversed = 0;
         SG_ROLLED for (int bit = 1, mirrored = lanes / 2; bit < lanes; bit *= 2, mirrored /= 2) if (i & bit) reversed += mirrored;
@@ -113,20 +115,24 @@ __device__ void reduce_teams(const Work& w, const Target& to, const Source& sour
         T sum{};
         if (lane < count) {
           sum = elements(u.first + lane);
-#pragma unroll unroll
+#pragma unroll at_once
           for (int64_t k = lane + tree_lanes; k < count; k += tree_lanes) sum = C::combine(sum, elements(u.first + k));
         }
         bool here = lane < count;
-        SG_ROLLED for (int bit = 1; i & bit; bit *= 2) {
-          --depth;
-          sum = here ? C::combine(stack[depth], sum) : stack[depth];  // the left one is there if the right one is
-          here = there[depth];
+#pragma unroll
+        for (int level = 0; level < levels; ++level) {
+          const int bit = 1 << level, below = bit - 1;
+          if ((i & below) != below) continue;
+          if (i & bit) {
+            sum = here ? C::combine(waiting[level], sum) : waiting[level];  // the left one is there if the right one is
+            here = there & bit;
+          } else {
+            waiting[level] = sum;
+            there = here ? there | bit : there & ~bit;
+          }
         }
-        stack[depth] = sum;
-        there[depth] = here;
-        ++depth;
+        value = sum;  // of all lanes in the end
       }
-      value = stack[0];
     }
     SG_ROLLED for (int half = team / 2; half > 0; half /= 2) {
       __syncthreads();
@@ -192,7 +198,7 @@ struct TableArguments {
 };
 template <class C, class T, class Out>
 __device__ void reduce_table(const TableArguments& p) {
-  reduce_teams<C, Wide<T>, Out, 8>(p.work, p.target, [&](int64_t output) {
+  reduce_teams<C, Wide<T>, Out, 32>(p.work, p.target, [&](int64_t output) {
     return Table<T>{static_cast<const T*>(p.table), p.work.outputs, output};
   });
 }

@@ -1,6 +1,8 @@
 # What the kernels of cuda/*.cu take of a multiprocessor, as ptxas tells it for a Hopper GPU: no local memory, no spilled register, and no
 # more registers than are listed here. Run as cmake -DNVCC=... -DROOT=... -DINCLUDE=... -P written_kernels.cmake
 set(most_registers 40)
+set(most_registers_of_scan 64)  # eight numbers come while eight are added; a block a line, of few lines
+set(most_registers_of_sort 64)  # eight items of sixteen bytes
 set(most_registers_of_convolution_kernels 64)  # a window's places in two dimensions
 
 file(GLOB sources ${ROOT}/cuda/*.cu)
