@@ -7,7 +7,7 @@ namespace scoregrad::on_cuda {
 namespace {
 
 constexpr int threads = 256;
-constexpr int64_t most_blocks = 0x7fffffff;  // these kernels take one element a thread
+constexpr int64_t most_blocks = 0x7fffffff;  // set_pointers takes one matrix a thread
 
 /// The extents around a product and what one step along each does to the offsets of out, a and b.
 struct Batch {
@@ -77,52 +77,87 @@ __global__ void note_complaint(const int* infos, unsigned long long* worst, int6
                            static_cast<unsigned long long>(static_cast<unsigned>(infos[i])));
 }
 
+// In these a warp takes a matrix, or a row, its lanes side by side.
+constexpr int warp = 32;
+constexpr unsigned all_lanes = 0xffffffffu;
+__device__ int lane() { return static_cast<int>(threadIdx.x) % warp; }
+__device__ int64_t first_warp() { return (blockIdx.x * int64_t{threads} + threadIdx.x) / warp; }
+__device__ int64_t all_warps() { return int64_t{gridDim.x} * threads / warp; }
+
 template <class T>
 __global__ void find_zero(const T* a, int* first, int64_t n, int64_t count) {
-  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
-  if (i >= count) return;
-  int found = 0;
-  for (int64_t r = 0; r < n && found == 0; ++r)
-    if (a[i * n * n + r * (n + 1)] == T(0)) found = static_cast<int>(r) + 1;
-  first[i] = found;
+  for (int64_t i = first_warp(); i < count; i += all_warps()) {
+    int64_t found = n;
+    for (int64_t r = lane(); r < n && found == n; r += warp)
+      if (a[i * n * n + r * (n + 1)] == T(0)) found = r;
+    for (int half = warp / 2; half > 0; half /= 2) {
+      const int64_t other = __shfl_down_sync(all_lanes, found, half);
+      if (other < found) found = other;
+    }
+    if (lane() == 0) first[i] = found < n ? static_cast<int>(found) + 1 : 0;
+  }
 }
 
-// One thread a matrix walks its diagonal in order, as the CPU does: a zero pivot gives log 0 = -inf and the sign 0.
+// The logarithms are added in the diagonal's order, as the CPU does: a zero pivot gives log 0 = -inf and the sign 0.
 template <class T>
 __global__ void slogdet(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
-  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
-  if (i >= count) return;
-  double sum = 0, s = 1;
-  for (int64_t r = 0; r < n; ++r) {
-    const double d = factors[i * n * n + r * (n + 1)];
-    sum += ::log(::fabs(d));
-    s *= (pivots[i * n + r] == r + 1 ? 1.0 : -1.0) * (d > 0 ? 1.0 : d < 0 ? -1.0 : d);
+  for (int64_t i = first_warp(); i < count; i += all_warps()) {
+    double sum = 0, s = 1;
+    for (int64_t start = 0; start < n; start += warp) {
+      const int64_t r = start + lane();
+      double log = 0, turn = 1;
+      if (r < n) {
+        const double d = factors[i * n * n + r * (n + 1)];
+        log = ::log(::fabs(d));
+        turn = (pivots[i * n + r] == r + 1 ? 1.0 : -1.0) * (d > 0 ? 1.0 : d < 0 ? -1.0 : d);
+      }
+      for (int k = 0; k < warp && start + k < n; ++k) {
+        sum += __shfl_sync(all_lanes, log, k);
+        s *= __shfl_sync(all_lanes, turn, k);
+      }
+    }
+    if (lane() == 0) {
+      logabs[i] = static_cast<T>(sum);
+      sign[i] = static_cast<T>(s);
+    }
   }
-  logabs[i] = static_cast<T>(sum);
-  sign[i] = static_cast<T>(s);
+}
+
+// The flags are 0 before.
+template <class T>
+__global__ void find_infinite(const T* a, int* flags, int64_t n, int64_t total) {
+  for (int64_t e = blockIdx.x * int64_t{threads} + threadIdx.x; e < total; e += int64_t{gridDim.x} * threads)
+    if (!(a[e] - a[e] == T(0))) flags[e / (n * n)] = static_cast<int>(n);
 }
 
 template <class T>
-__global__ void find_infinite(const T* a, int* flags, int64_t n, int64_t count) {
-  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
-  if (i >= count) return;
-  bool finite = true;
-  for (int64_t e = 0; e < n * n; ++e) finite = finite && a[i * n * n + e] - a[i * n * n + e] == T(0);
-  flags[i] = finite ? 0 : static_cast<int>(n);
+__device__ T size_of_number(T x) {
+  return x < T(0) ? -x : x;
 }
 
 template <class T>
 __global__ void turn_signs(T* rows, int64_t n, int64_t count) {
-  const int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x;
-  if (i >= count) return;
-  T* row = rows + i * n;
-  T largest = row[0];
-  for (int64_t j = 1; j < n; ++j) {
-    const T size = row[j] < T(0) ? -row[j] : row[j];
-    if (size > (largest < T(0) ? -largest : largest)) largest = row[j];
+  for (int64_t i = first_warp(); i < count; i += all_warps()) {
+    T* row = rows + i * n;
+    T largest = row[0];
+    int64_t at = 0;
+    for (int64_t j = lane(); j < n; j += warp)
+      if (size_of_number(row[j]) > size_of_number(largest)) {
+        largest = row[j];
+        at = j;
+      }
+    for (int half = warp / 2; half > 0; half /= 2) {
+      const T other = __shfl_down_sync(all_lanes, largest, half);
+      const int64_t other_at = __shfl_down_sync(all_lanes, at, half);
+      const T size = size_of_number(other), own = size_of_number(largest);
+      if (size > own || (size == own && other_at < at)) {
+        largest = other;
+        at = other_at;
+      }
+    }
+    if (__shfl_sync(all_lanes, largest, 0) < T(0))
+      for (int64_t j = lane(); j < n; j += warp) row[j] = -row[j];
   }
-  if (largest < T(0))
-    for (int64_t j = 0; j < n; ++j) row[j] = -row[j];
 }
 
 template <class T>
@@ -162,19 +197,20 @@ void find_complaint(const int* infos, unsigned long long* worst, int64_t count) 
 }
 template <class T>
 void find_zero_diagonal(const T* a, int* first, int64_t n, int64_t count) {
-  launch("find_zero_diagonal", find_zero<T>, blocks_for(count, threads, most_blocks), threads, 0, a, first, n, count);
+  launch("find_zero_diagonal", find_zero<T>, blocks_for(count, threads / warp), threads, 0, a, first, n, count);
 }
 template <class T>
 void slogdet_of_factors(const T* factors, const int* pivots, T* logabs, T* sign, int64_t n, int64_t count) {
-  launch("slogdet", slogdet<T>, blocks_for(count, threads, most_blocks), threads, 0, factors, pivots, logabs, sign, n, count);
+  launch("slogdet", slogdet<T>, blocks_for(count, threads / warp), threads, 0, factors, pivots, logabs, sign, n, count);
 }
 template <class T>
 void find_not_finite(const T* a, int* flags, int64_t n, int64_t count) {
-  launch("find_not_finite", find_infinite<T>, blocks_for(count, threads, most_blocks), threads, 0, a, flags, n, count);
+  check({}, "find_not_finite", cudaMemsetAsync(flags, 0, static_cast<size_t>(count) * sizeof(int), stream()));
+  launch("find_not_finite", find_infinite<T>, blocks_for(count * n * n, threads), threads, 0, a, flags, n, count * n * n);
 }
 template <class T>
 void make_largest_positive(T* rows, int64_t n, int64_t count) {
-  launch("make_largest_positive", turn_signs<T>, blocks_for(count, threads, most_blocks), threads, 0, rows, n, count);
+  launch("make_largest_positive", turn_signs<T>, blocks_for(count, threads / warp), threads, 0, rows, n, count);
 }
 template <class T>
 void point_at(T** pointers, T* base, int64_t stride, int64_t count) {

@@ -45,19 +45,30 @@ __device__ void draw(Random kind, const PhiloxBlock& block, T (&out)[per_block<T
   }
 }
 
+/// What goes out in stores of 16 bytes.
+template <class T>
+struct alignas(16) Whole {
+  T number[per_block<T>];
+};
+
 /// Elements [offset, offset + n) of the stream; blocks that they begin or end in are written in part.
 template <class T>
 __global__ void draw_stream(Random kind, T* out, int64_t n, KeyWords key, uint64_t offset, int64_t blocks) {
   uint32_t words[2];
   read_key(key, words);
   const uint64_t first = offset / per_block<T>;
+  const bool aligned = offset % per_block<T> == 0 && reinterpret_cast<uintptr_t>(out) % alignof(Whole<T>) == 0;
   for (int64_t b = blockIdx.x * int64_t{threads} + threadIdx.x; b < blocks; b += int64_t{gridDim.x} * threads) {
-    T numbers[per_block<T>];
-    draw(kind, philox_block(words, first + static_cast<uint64_t>(b)), numbers);
+    Whole<T> numbers;
+    draw(kind, philox_block(words, first + static_cast<uint64_t>(b)), numbers.number);
     // Where the block's first element goes, which may be before the output.
     const int64_t at = b * per_block<T> - static_cast<int64_t>(offset % per_block<T>);
+    if (aligned && at + per_block<T> <= n) {
+      *reinterpret_cast<Whole<T>*>(out + at) = numbers;
+      continue;
+    }
     for (int i = 0; i < per_block<T>; ++i)
-      if (at + i >= 0 && at + i < n) out[at + i] = numbers[i];
+      if (at + i >= 0 && at + i < n) out[at + i] = numbers.number[i];
   }
 }
 

@@ -18,7 +18,7 @@ namespace scoregrad::on_cuda {
 namespace {
 
 constexpr const char* kind_names[] = {"sum", "prod", "max", "min", "argmax", "argmin"};
-constexpr unsigned threads = 256;
+constexpr int most_threads = 256, least_threads = 64;  // of a block
 
 bool is_position(Reduction kind) { return kind == Reduction::argmax || kind == Reduction::argmin; }
 
@@ -42,7 +42,7 @@ int64_t inner(const Nest& nest, int operand) { return nest.rank > 0 ? nest.at(op
 /// Packs where the reduced elements lie together or are repeated, and are long enough to give every thread of a team some.
 Reach reach_of(const Program& p, const Access* inputs, DType result, const Plan& plan) {
   const int64_t most = int64_t{1} << 31;
-  Reach reach{16 / static_cast<int>(size_of(result)), false, plan.kept.count() >= most || plan.reduced.count() >= most, {}};
+  Reach reach{16 / static_cast<int>(size_of(result)), false, plan.kept.count() >= most || plan.reduced.count() >= most, {}, {}};
   bool fits = is_floating(result) && plan.reduced.rank == 1 && plan.reduced.count() >= tree_lanes && p.length <= 100;
   for (int i = 0; i < p.inputs && fits; ++i) {
     const int64_t step = inner(plan.reduced, i);
@@ -64,18 +64,26 @@ int32_t power_of_two_below(int64_t n, int32_t most) {
   return p;
 }
 
-/// Teams of threads side by side over outputs where these, and not the reduced elements, are neighbours in memory.
+/// Fewer threads than this leave multiprocessors without work, or without enough of it to wait for memory by.
+int64_t wanted_threads() { return int64_t{1024} * device().processors; }
+
+/// Teams of threads side by side over outputs where these, and not the reduced elements, are neighbours in memory. Small teams join more
+/// lanes without talking; where there is little to do they are larger, up to a thread a lane.
 void choose_team(Work& work, bool across) {
   work.across = across;
-  if (!across)
-    work.team = power_of_two_below(work.elements / 2, 32);
-  else
-    work.team = power_of_two_below(work.elements / 4, work.outputs < 16 ? 32 : 8);
+  const int64_t units = work.outputs * work.chunks;
+  int32_t most = across && work.outputs >= 16 ? 8 : 32;
+  while (most < tree_lanes && units * most < wanted_threads()) most *= 2;
+  work.team = power_of_two_below(work.elements / (across ? 4 : 2), most);
 }
 
-int64_t blocks_of(const Work& work, int team) {
-  const int64_t teams = threads / static_cast<unsigned>(team), units = work.outputs * work.chunks;
-  return (units + teams - 1) / teams;
+/// Blocks are smaller where there would be fewer than multiprocessors, unless they read neighbours side by side.
+void launch(Parameter& parameter, const char* op, CUfunction kernel, const Work& work, int team) {
+  const int64_t units = work.outputs * work.chunks;
+  const auto blocks = [&](int threads) { return (units * team + threads - 1) / threads; };
+  int threads = most_threads;
+  while (!work.across && threads > std::max(least_threads, team) && blocks(threads) < device().processors) threads /= 2;
+  parameter.launch(op, kernel, blocks(threads), static_cast<unsigned>(threads));
 }
 
 Target target_of(const View& out, void* table, const Nest& kept) {
@@ -90,8 +98,8 @@ void add_strides(Parameter& parameter, const Nest& nest, int first, int inputs) 
 }
 
 void combine_table(Reduction kind, DType dtype, const Work& first, Target target) {
-  Work work{first.outputs, first.chunks, first.chunks, 1, 64, first.outputs > 1};
-  if (first.outputs >= 16) work.team = 8;
+  Work work{first.outputs, first.chunks, first.chunks, 1, static_cast<int32_t>(tree_lanes), first.outputs > 1};
+  while (work.team > 8 && work.outputs * work.team > wanted_threads()) work.team /= 2;
   const std::string key{'t', static_cast<char>(kind), static_cast<char>(dtype)};
   const CUfunction kernel =
       generated_kernel(kind_names[static_cast<int>(kind)], key, "combine", [&] { return table_text("combine", kind, dtype); });
@@ -99,7 +107,7 @@ void combine_table(Reduction kind, DType dtype, const Work& first, Target target
   parameter.add(work);
   parameter.add(target);
   parameter.add(target.table);
-  parameter.launch(kind_names[static_cast<int>(kind)], kernel, blocks_of(work, work.team), threads);
+  launch(parameter, kind_names[static_cast<int>(kind)], kernel, work, work.team);
 }
 
 }  // namespace
@@ -147,7 +155,7 @@ void run(Where at, const calls::ReduceProgram& c) {
   for (int i = 0; i < std::max(1, p.inputs); ++i) parameter.add(i < p.inputs ? inputs[i].data : nullptr);
   add_strides(parameter, plan.kept, 1, p.inputs);
   add_strides(parameter, plan.reduced, 0, p.inputs);
-  parameter.launch(name, kernel, blocks_of(work, team), threads);
+  launch(parameter, name, kernel, work, team);
   if (work.chunks > 1) combine_table(kind, dtype, work, target);
 }
 

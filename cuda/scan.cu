@@ -1,5 +1,6 @@
 // Running sums along one axis, element by element in order as on the CPU, float32 in double: the additions of a line are one chain. Many
-// lines go side by side, a thread each; few long ones take a block each, which brings them through shared memory tile by tile.
+// lines go side by side, a thread each; few long ones take a block each, which brings them through shared memory tile by tile while one of
+// its threads adds.
 #include <type_traits>
 
 #include "cuda/kernels.h"
@@ -27,24 +28,49 @@ __global__ void scan_side_by_side(T* out, const T* in, int64_t length, int64_t s
   }
 }
 
+/// part[k] becomes the sum of part[0] .. part[k] and of what came before. Each addition waits for the one before it and for nothing else:
+/// the next numbers are on their way meanwhile.
+template <class T>
+__device__ void add_in_order(T* part, int n, Running_sum<T>& sum) {
+  constexpr int step = 8;
+  T now[step], next[step];
+  const int whole = n / step * step;
+  if (whole > 0)
+    for (int j = 0; j < step; ++j) next[j] = part[j];
+  for (int k = 0; k < whole; k += step) {
+    for (int j = 0; j < step; ++j) now[j] = next[j];
+    if (k + step < whole)
+      for (int j = 0; j < step; ++j) next[j] = part[k + step + j];
+    for (int j = 0; j < step; ++j) {
+      sum += static_cast<Running_sum<T>>(now[j]);
+      part[k + j] = static_cast<T>(sum);
+    }
+  }
+  for (int k = whole; k < n; ++k) {
+    sum += static_cast<Running_sum<T>>(part[k]);
+    part[k] = static_cast<T>(sum);
+  }
+}
+
+// Three tiles are at work at a time: one comes, in one the block's first thread adds, one goes. The rest of its warp stays away, which
+// would take turns with it.
 template <class T>
 __global__ void scan_one_by_one(T* out, const T* in, int64_t length, int64_t so, int64_t si, Loop<2> lines) {
-  __shared__ T part[tile];
+  __shared__ T part[3][tile];
+  constexpr int warp = 32;
+  const int64_t tiles = (length + tile - 1) / tile;
+  const auto size = [&](int64_t t) { return static_cast<int>(length - t * tile < tile ? length - t * tile : tile); };
   for (int64_t line = blockIdx.x; line < lines.extents.count; line += gridDim.x) {
     int64_t at[2];
     lines.offsets(line, at);
     Running_sum<T> sum = 0;
-    for (int64_t k0 = 0; k0 < length; k0 += tile) {
-      const int n = static_cast<int>(length - k0 < tile ? length - k0 : tile);
-      for (int k = threadIdx.x; k < n; k += threads) part[k] = in[at[1] + (k0 + k) * si];
-      __syncthreads();
-      if (threadIdx.x == 0)
-        for (int k = 0; k < n; ++k) {
-          sum += static_cast<Running_sum<T>>(part[k]);
-          part[k] = static_cast<T>(sum);
-        }
-      __syncthreads();
-      for (int k = threadIdx.x; k < n; k += threads) out[at[0] + (k0 + k) * so] = part[k];
+    for (int64_t t = 0; t < tiles + 2; ++t) {
+      const int mover = static_cast<int>(threadIdx.x) - warp;
+      if (threadIdx.x == 0 && t > 0 && t <= tiles) add_in_order(part[(t - 1) % 3], size(t - 1), sum);
+      if (mover >= 0 && t < tiles)
+        for (int k = mover; k < size(t); k += threads - warp) part[t % 3][k] = in[at[1] + (t * tile + k) * si];
+      if (mover >= 0 && t > 1)
+        for (int k = mover; k < size(t - 2); k += threads - warp) out[at[0] + ((t - 2) * tile + k) * so] = part[(t - 2) % 3][k];
       __syncthreads();
     }
   }

@@ -1,5 +1,5 @@
 // Sorts lines with their positions, by a bitonic network (Batcher 1968) on items that no two of are equal: steps within 1024 items run in
-// shared memory, longer ones over global memory.
+// shared memory, longer ones over global memory, three to a pass.
 #include "cuda/sort.h"
 
 #include "cuda/kernels.h"
@@ -10,7 +10,8 @@
 namespace scoregrad::on_cuda {
 namespace {
 
-constexpr int threads = 512, tile = 2 * threads;
+constexpr int threads = 512, tile = 2 * threads, log2_tile = 10;
+static_assert(tile == 1 << log2_tile);
 
 /// Bits of a floating number as an integer that orders alike; the zeros are equal, NaN is above all.
 __device__ uint64_t ordered(double x, bool descending) {
@@ -59,11 +60,18 @@ __device__ void exchange(Item& a, Item& b, int64_t k, int64_t run) {
   }
 }
 
-/// One step over pairs `distance` apart.
-__global__ void exchange_far(Item* items, int64_t total, int64_t padded, int64_t run, int64_t distance) {
-  for (int64_t p = blockIdx.x * int64_t{threads} + threadIdx.x; p < total / 2; p += int64_t{gridDim.x} * threads) {
-    const int64_t i = p / distance * (2 * distance) + p % distance;
-    exchange(items[i], items[i + distance], i & (padded - 1), run);
+/// `steps` steps in one pass over memory, the last over pairs 2^shift apart: a thread has all items that these exchange among each other.
+template <int steps>
+__global__ void exchange_far(Item* items, int64_t total, int64_t padded, int64_t run, int shift) {
+  constexpr int count = 1 << steps;
+  for (int64_t p = blockIdx.x * int64_t{threads} + threadIdx.x; p < total >> steps; p += int64_t{gridDim.x} * threads) {
+    const int64_t i = (p >> shift << (shift + steps)) + (p & ((int64_t{1} << shift) - 1));
+    Item mine[count];
+    for (int j = 0; j < count; ++j) mine[j] = items[i + (static_cast<int64_t>(j) << shift)];
+    for (int apart = count / 2; apart > 0; apart /= 2)
+      for (int j = 0; j < count; ++j)
+        if ((j & apart) == 0) exchange(mine[j], mine[j + apart], i & (padded - 1), run);
+    for (int j = 0; j < count; ++j) items[i + (static_cast<int64_t>(j) << shift)] = mine[j];
   }
 }
 
@@ -126,11 +134,16 @@ void make_items(const char* op, Item* items, const View& in, int axis, bool desc
 
 void sort_items(const char* op, Item* items, int64_t lines, int64_t padded) {
   const int64_t total = lines * padded;
-  const dim3 pairs(blocks_for(total / 2, threads)), tiles(blocks_for(total, tile)), block(threads);
+  const dim3 tiles(blocks_for(total, tile)), block(threads);
   if (padded > 1) launch(op, exchange_near, tiles, block, 0, items, total, padded, int64_t{2}, padded < tile ? padded : int64_t{tile});
   for (int64_t run = 2 * tile; run <= padded; run *= 2) {
-    for (int64_t distance = run / 2; distance >= tile; distance /= 2)
-      launch(op, exchange_far, pairs, block, 0, items, total, padded, run, distance);
+    int left = 0;  // steps at distances of a tile and more
+    while (int64_t{tile} << left < run) ++left;
+    for (int steps = 0; left > 0; left -= steps) {
+      steps = left < 3 ? left : 3;
+      const auto kernel = steps == 3 ? exchange_far<3> : steps == 2 ? exchange_far<2> : exchange_far<1>;
+      launch(op, kernel, dim3(blocks_for(total >> steps, threads)), block, 0, items, total, padded, run, log2_tile + left - steps);
+    }
     launch(op, exchange_near, tiles, block, 0, items, total, padded, run, run);
   }
 }

@@ -6,7 +6,7 @@ namespace scoregrad::on_cuda {
 
 /// What is sorted: a number that orders as the element does, and where the element stood. Positions decide between equals, which makes the
 /// order total and any sort a stable one.
-struct Item {
+struct alignas(16) Item {
   uint64_t key;
   int64_t position;
 };
