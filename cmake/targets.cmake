@@ -13,6 +13,20 @@ function(scoregrad_program name)
   add_executable(${name} ${arg_SOURCES})
   scoregrad_compile_options(${name})
   target_link_libraries(${name} PRIVATE scoregrad::scoregrad fmt::fmt ${arg_LIBRARIES})
+  if(shared_headers)
+    target_precompile_headers(${name} REUSE_FROM ${shared_headers})
+  endif()
+endfunction()
+
+# Headers that the programs of the calling folder include, read once. The folder's compile options must be set before.
+function(scoregrad_shared_headers name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;LIBRARIES")
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp CONTENT "")
+  add_library(${name} OBJECT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+  scoregrad_compile_options(${name})
+  target_link_libraries(${name} PRIVATE scoregrad::scoregrad fmt::fmt ${arg_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+  set(shared_headers ${name} PARENT_SCOPE)
 endfunction()
 
 # A ctest entry. Without LAPACK what needs a factorisation says so and counts as skipped.
