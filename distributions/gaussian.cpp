@@ -22,19 +22,19 @@ void check(const char* op, const Gaussian& g, const Tensor& x, Where at) {
   demand_points(op, x, g.dim(), at);
 }
 
-// Rows of x as coordinates in which the law is standard normal, and the inverse of the factor that makes them so.
+// Rows of x as coordinates in which the law is standard normal, and the inverse of the factor that makes them so. The covariance, whose
+// condition number is the square of the factor's, is never formed.
 struct Whitened {
   Tensor rows;      // [.., n, d]
-  Tensor whitener;  // [.., d, d], lower
+  Tensor whitener;  // [.., d, d]
 };
 Whitened whiten(const Gaussian& g, const Tensor& x) {
-  const Tensor lower = cholesky(g.covariance());
-  const Tensor whitener = triangular_solve(lower, broadcast_to(identity_like(lower), lower.shape()));
+  const Tensor whitener = inverse(g.factor);
   return {matmul(x - unsqueeze(g.mean, -2), transpose(whitener)), whitener};
 }
-Tensor log_density_of(const Whitened& w) {
-  const Tensor log_det = sum(log(diagonal(w.whitener)), {-1}, true);
-  return log_det - 0.5 * sum(square(w.rows), {-1}) - 0.5 * log_two_pi * static_cast<double>(w.rows.extent(-1));
+Tensor log_density_of(const Gaussian& g, const Whitened& w) {
+  const Tensor log_det = unsqueeze(slogdet(g.factor).logabsdet, -1);
+  return -log_det - 0.5 * sum(square(w.rows), {-1}) - 0.5 * log_two_pi * static_cast<double>(w.rows.extent(-1));
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ Tensor Gaussian::sample(int64_t n, const Key& key, Where line) const {
 Tensor Gaussian::log_density(const Tensor& x, Where line) const {
   const CallerScope scope(line);
   check("Gaussian::log_density", *this, x, line);
-  return log_density_of(whiten(*this, x));
+  return log_density_of(*this, whiten(*this, x));
 }
 
 Tensor Gaussian::score(const Tensor& x, Where line) const {
@@ -82,14 +82,19 @@ DensityAndScore Gaussian::evaluate(const Tensor& x, Where line) const {
   const CallerScope scope(line);
   check("Gaussian::evaluate", *this, x, line);
   const Whitened w = whiten(*this, x);
-  return {log_density_of(w), -matmul(w.rows, w.whitener)};
+  return {log_density_of(*this, w), -matmul(w.rows, w.whitener)};
 }
 
 Gaussian Gaussian::noised(const Number& alpha, const Number& sigma, Where line) const {
   const CallerScope scope(line);
   demand_factor(*this, line);
   const Tensor a = alpha.like(mean, factor.rank()), s = sigma.like(mean, factor.rank());
-  return with_covariance(alpha.like(mean, mean.rank()) * mean, square(a) * covariance() + square(s) * identity_like(factor), line);
+  // The root of the covariance loses what is narrow beside its widest direction, and its derivative loses as much again. Seen through it
+  // the parts of the law are of size one: their sum's root mends it and carries the derivatives.
+  const Tensor rough = cholesky((square(a) * covariance() + square(s) * identity_like(factor)).detach());
+  const auto seen = [&](const Tensor& part) { return triangular_solve(rough, broadcast_to(part, rough.shape())); };
+  const Tensor data = seen(a * factor), noise = seen(s * identity_like(factor));
+  return {alpha.like(mean, mean.rank()) * mean, matmul(rough, cholesky(matmul(data, transpose(data)) + matmul(noise, transpose(noise))))};
 }
 
 Gaussian Gaussian::tagged(const std::string& label, Where line) const { return {mean.tag(label, line), factor.tag(label, line)}; }

@@ -82,7 +82,12 @@ bool is_gauss_hermite(const Rule& rule) {
 
 }  // namespace
 
+void check(const Rule& rule, Where at) {
+  if (rule.nodes.size() != rule.weights.size())
+    throw Error(at, fmt::format("quadrature: a rule of {} nodes with {} weights", rule.nodes.size(), rule.weights.size()));
+}
 Rule finer(const Rule& rule, Where at) {
+  check(rule, at);
   if (rule.step > 0) return spaced(2 * side(rule), rule.step / 2, at);
   if (!is_gauss_hermite(rule)) throw Error(at, "quadrature: no rule is known to be finer than nodes of one's own");
   return gauss_hermite(static_cast<int>((3 * rule.nodes.size() + 1) / 2), at);
@@ -150,8 +155,9 @@ Rule gauss_hermite(int count, Where at) {
   return r;
 }
 
-Grid::Grid(Rule rule, int64_t dims, Options options, double cutoff, const Rule& without)
+Grid::Grid(Rule rule, int64_t dims, Options options, double cutoff, const Rule& without, Where at)
     : rule_(std::move(rule)), at_(static_cast<size_t>(dims), 0), more_(!rule_.nodes.empty()), options_(options) {
+  check(rule_, at);
   if (nested(without, rule_) > 0) coarse_side_ = side(without);
   largest_ = rule_.weights.empty() ? 0 : *std::max_element(rule_.weights.begin(), rule_.weights.end());
   smallest_ = cutoff * std::pow(largest_, static_cast<double>(dims));
@@ -214,8 +220,8 @@ double Grid::progress() const {
   return place;
 }
 
-Nodes product(const Rule& rule, int64_t dims, Options options) {
-  return Grid(rule, dims, options).next(std::numeric_limits<int64_t>::max());
+Nodes product(const Rule& rule, int64_t dims, Options options, Where at) {
+  return Grid(rule, dims, options, 1e-17, {}, at).next(std::numeric_limits<int64_t>::max());
 }
 
 }  // namespace scoregrad::distributions::quadrature

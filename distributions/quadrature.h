@@ -19,6 +19,8 @@ Rule gauss_hermite(int count, Where at = Where::here());
 /// The rule on (0, 1), for the uniform weight, that is exact for polynomials of degree up to 2 count - 1.
 Rule gauss_legendre(int count, Where at = Where::here());
 
+/// Throws Error unless there is a weight for each node.
+void check(const Rule& rule, Where at = Where::here());
 /// The next rule of the same kind: half the step, or half as many nodes again. Throws Error for nodes of one's own.
 Rule finer(const Rule& rule, Where at = Where::here());
 /// The rule before it: twice the step, which takes some of the same nodes, or two thirds of them. Without nodes where there is none.
@@ -39,7 +41,7 @@ struct Nodes {
 /// `without`, a rule that is nested in this one.
 class Grid {
  public:
-  Grid(Rule rule, int64_t dims, Options options, double cutoff = 1e-17, const Rule& without = {});
+  Grid(Rule rule, int64_t dims, Options options, double cutoff = 1e-17, const Rule& without = {}, Where at = Where::here());
   /// Up to `count` further nodes; an undefined z when none are left.
   Nodes next(int64_t count);
   /// How much of the product has been handed out, from 0 to 1.
@@ -59,6 +61,6 @@ class Grid {
 /// How many nodes such a grid has, within a percent or so and without going through them.
 double count(const Rule& rule, int64_t dims, double cutoff = 1e-17);
 /// The whole product at once.
-Nodes product(const Rule& rule, int64_t dims, Options options);
+Nodes product(const Rule& rule, int64_t dims, Options options, Where at = Where::here());
 
 }  // namespace scoregrad::distributions::quadrature

@@ -6,6 +6,7 @@
 #include "autograd/ops/ops.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 
 using namespace scoregrad;
 using namespace scoregrad::distributions;
@@ -77,4 +78,10 @@ TEST_CASE("what a grid leaves out of a wide product does not matter") {
   CHECK(n.z.extent(0) < 37 * 37 * 37 * 2 / 3);
   CHECK(std::abs(sum(n.weights).item() - 1) < 1e-14);
   CHECK(std::abs(sum(n.weights * sum(square(n.z), {1})).item() - 3) < 1e-13);
+}
+
+TEST_CASE("a rule with fewer weights than nodes is an error wherever it is used") {
+  const Rule wrong{{-1, 0, 1}, {0.5, 0.5}};
+  for (const std::string& said : {message_of([&] { product(wrong, 2, f64); }), message_of([&] { finer(wrong); })})
+    CHECK(contains(said, "3 nodes with 2 weights"));
 }
