@@ -80,7 +80,7 @@ struct Term {
 struct Decomposition {
   Term dsm, esm, ism, c2, c3;
   Term residual;  ///< DSM - (ESM - C2 + C3) from the same samples or nodes: zero but for its error
-  /// ISM - (ESM - C2): zero by partial integration. The first identity holds node by node; this one shows a sum that has not converged and
+  /// ISM - (ESM - C2): zero by partial integration. The first holds as s* is a mean of t, this one shows a sum that has not converged and
   /// a score with kinks, where the divergence in ISM misses what lies in the kink. Absent without ISM.
   Term by_parts;
   Term sds, vsd;  ///< InputDistribution: gradients of score distillation and of its variational form; up to a constant, their values too

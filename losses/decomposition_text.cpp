@@ -100,7 +100,12 @@ std::string to_string(const Decomposition& d) {
     for (size_t i = first; i < last; ++i) out += fmt::format("{:>{}}", columns[i].name, cell_width);
     for (const NamedTerm& row : rows) {
       out += fmt::format("\n{:{}}", fmt::format("{} {}", kinked && row.term == &d.ism ? '*' : row.sign, row.name), label_width);
-      for (size_t i = first; i < last; ++i) out += fmt::format("{:>{}}", columns[i].entry(*row.term), cell_width);
+      const bool identity = row.term == &d.residual || row.term == &d.by_parts;
+      for (size_t i = first; i < last; ++i) {
+        const std::string text = columns[i].entry(*row.term);
+        // An integrated identity that holds to the last bit does so by chance.
+        out += fmt::format("{:>{}}", identity && !d.sampled && text == "0" ? "~0" : text, cell_width);
+      }
       out.erase(out.find_last_not_of(' ') + 1);
     }
     out += "\n";

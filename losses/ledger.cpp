@@ -18,10 +18,16 @@ void Ledger::enter(Entry e, const Tensor& gradient) {
   gradient_parts_.push_back(flatten(gradient));
 }
 
-void Ledger::add(TermOf term, const Tensor& loss, Where at) {
-  const Tensor value = loss.detach().to(float64);
-  values_.push_back({.term = term});
-  value_parts_.push_back(value);
+void Ledger::note(Entry e, const Tensor& value, const Tensor& terms) {
+  values_.push_back(e), value_parts_.push_back(value);
+  if (!terms.defined()) return;
+  e.terms = true;
+  values_.push_back(e), value_parts_.push_back(terms);
+}
+
+void Ledger::add(TermOf term, const Tensor& loss, const Tensor& terms, Where at) {
+  swept_.push_back({term, loss.detach().to(float64), terms.defined() ? terms.detach().to(float64) : terms, {}});
+  note({.term = term}, swept_.back().value, swept_.back().terms);
   std::vector<GradByPath> all;
   if (loss.tracked() && !wanted_.empty()) all = grad_by_path(loss, wanted_, {.allow_unused = true}, at);
   Tensors totals;
@@ -39,19 +45,20 @@ void Ledger::add(TermOf term, const Tensor& loss, Where at) {
           enter(e, along);
         }
     }
-  swept_.push_back({term, value, totals.empty() ? Tensor{} : concat(totals, 0)});
+  if (!totals.empty()) swept_.back().totals = concat(totals, 0);
 }
 
 void Ledger::add(TermOf term, const std::vector<std::pair<double, TermOf>>& parts) {
-  Tensor value, totals;
+  Tensor value, terms, totals;
+  const auto put = [](Tensor& sum, double factor, const Tensor& x) {
+    if (x.defined()) sum = sum.defined() ? sum + factor * x : factor * x;
+  };
   for (const auto& [factor, part] : parts) {
     const auto it = std::find_if(swept_.begin(), swept_.end(), [part = part](const Swept& s) { return s.term == part; });
     if (it == swept_.end()) return;
-    value = value.defined() ? value + factor * it->value : factor * it->value;
-    if (it->totals.defined()) totals = totals.defined() ? totals + factor * it->totals : factor * it->totals;
+    put(value, factor, it->value), put(terms, std::abs(factor), it->terms), put(totals, factor, it->totals);
   }
-  values_.push_back({.term = term, .identity = true});
-  value_parts_.push_back(value);
+  note({.term = term, .identity = true}, value, terms);
   int64_t first = 0;
   for (size_t g = 0; g < groups_.size(); ++g)
     for (size_t i = 0; i < groups_[g].tensors.size(); ++i) {
@@ -104,37 +111,39 @@ Numbers Ledger::largest(const Numbers& x) const {
   return out;
 }
 
-Numbers Ledger::scale(const Numbers& x) const {
-  Numbers out = largest(x);
+size_t Ledger::place_of(TermOf term, bool terms) const {
   for (const Entry& e : entries_)
-    if (e.group >= 0) {
-      const double loss = std::abs(x[loss_of(e)]);
-      for (size_t i = e.first; i < e.first + e.count; ++i) out[i] = std::max(out[i], loss);
-    }
-  return out;
-}
-
-Numbers Ledger::summed(const Numbers& x) const {
-  Numbers out = scale(x);
-  std::vector<double> most(groups_.size() + 1, 0.0);  // over all losses; of the values first
-  for (const Entry& e : entries_) most[static_cast<size_t>(e.group + 1)] = std::max(most[static_cast<size_t>(e.group + 1)], out[e.first]);
-  for (const Entry& e : entries_)
-    if (e.identity || e.group < 0)
-      for (size_t i = e.first; i < e.first + e.count; ++i) out[i] = std::max(out[i], most[static_cast<size_t>(e.group + 1)]);
-  return out;
-}
-
-size_t Ledger::loss_of(const Entry& e) const {
-  for (const Entry& loss : entries_)
-    if (loss.group < 0 && loss.term == e.term) return loss.first;
+    if (e.group < 0 && e.term == term && e.terms == terms) return e.first;
   return 0;
 }
 
+Numbers Ledger::scale(const Numbers& x) const {
+  Numbers out = largest(x);
+  for (const Entry& e : entries_)
+    if (e.group >= 0)
+      for (size_t i = e.first; i < e.first + e.count; ++i) out[i] = std::max(out[i], std::abs(x[place_of(e.term, false)]));
+  return out;
+}
+
+Numbers Ledger::terms(const Numbers& x) const {
+  Numbers out = largest(x);
+  std::vector<double> most(groups_.size(), 0.0);  // of each group's gradients, over all losses
+  for (const Entry& e : entries_) {
+    const double of_loss = std::abs(x[place_of(e.term, true)]);
+    for (size_t i = e.first; i < e.first + e.count; ++i) out[i] = std::max(out[i], of_loss);
+    if (e.group >= 0) most[static_cast<size_t>(e.group)] = std::max(most[static_cast<size_t>(e.group)], out[e.first]);
+  }
+  for (const Entry& e : entries_)
+    if (e.identity && e.group >= 0)
+      for (size_t i = e.first; i < e.first + e.count; ++i) out[i] = std::max(out[i], most[static_cast<size_t>(e.group)]);
+  return out;
+}
+
 double Ledger::relative(const Numbers& mean, const Numbers& error, double rounding) const {
-  const Numbers size = scale(mean), whole = summed(mean);
+  const Numbers size = scale(mean), whole = terms(mean);
   double worst = 0;
   for (const Entry& e : entries_)
-    for (size_t i = e.first; i < e.first + e.count && !e.identity; ++i) {
+    for (size_t i = e.first; i < e.first + e.count && !e.identity && !e.terms; ++i) {
       if (!std::isfinite(mean[i]) || !std::isfinite(error[i])) return INFINITY;
       if (error[i] > rounding * whole[i]) worst = std::max(worst, error[i] / size[i]);
     }
@@ -144,6 +153,7 @@ double Ledger::relative(const Numbers& mean, const Numbers& error, double roundi
 void Ledger::write(Decomposition& d, const Numbers& mean, const Numbers& error) const {
   for (const Entry& e : entries_) {
     Term& term = d.*e.term;
+    if (e.terms) continue;
     if (e.group < 0) {
       term.value = {mean[e.first], error[e.first]};
       continue;

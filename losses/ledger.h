@@ -13,8 +13,9 @@ class Ledger {
  public:
   explicit Ledger(std::vector<Wanted> groups);
 
-  /// Of a block: the expectation of one loss, of which the gradients are taken.
-  void add(TermOf term, const Tensor& loss, Where at);
+  /// Of a block: the expectation of one loss, of which the gradients are taken, and of the sum of the |terms| that each row adds up for it:
+  /// what its rounding is relative to, undefined where no error is asked for.
+  void add(TermOf term, const Tensor& loss, const Tensor& terms, Where at);
   /// Of a block: a sum of losses that were added, which should be zero; nothing if one was not. What is split by path need not add up to
   /// anything there.
   void add(TermOf term, const std::vector<std::pair<double, TermOf>>& parts);
@@ -27,16 +28,18 @@ class Ledger {
   Numbers largest(const Numbers& x) const;
   /// The size that an error in each place is relative to: a gradient counts as no smaller than its loss.
   Numbers scale(const Numbers& x) const;
-  /// The magnitude of what is added up in each place, up to which rounding may go: identities are sums of the other losses.
-  Numbers summed(const Numbers& x) const;
-  /// The largest error relative to value or gradient, identities left out.
+  /// The size of what is added up for each place, which no error can be asked to be small beside: the |terms| of its loss, for a gradient
+  /// also the largest of its family, and for an identity those of the losses that it is a sum of.
+  Numbers terms(const Numbers& x) const;
+  /// The largest error relative to value or gradient, identities and what is below `rounding` of the terms left out.
   double relative(const Numbers& mean, const Numbers& error, double rounding) const;
   void write(Decomposition& d, const Numbers& mean, const Numbers& error) const;
 
  private:
   struct Entry {
     TermOf term;
-    int group = -1;         // of the parameters; -1: the loss itself
+    int group = -1;         // of the parameters; -1: the loss itself, or its terms
+    bool terms = false;     // what the rows' |terms| add up to
     size_t tensor = 0;      // in the group
     std::string path = {};  // of a part
     bool part = false;      // along one path; else the total
@@ -46,10 +49,11 @@ class Ledger {
   };
   struct Swept {
     TermOf term;
-    Tensor value, totals;
+    Tensor value, terms, totals;
   };
   const Tensor& tensor(const Entry& e) const { return groups_[static_cast<size_t>(e.group)].tensors[e.tensor]; }
-  size_t loss_of(const Entry& e) const;
+  size_t place_of(TermOf term, bool terms) const;
+  void note(Entry e, const Tensor& value, const Tensor& terms);
   void enter(Entry e, const Tensor& gradient);
   template <class F>
   void for_families(const F& f) const;

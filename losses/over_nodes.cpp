@@ -139,14 +139,17 @@ Expectation over_nodes(const Population& p, const OfRows& f, const Ledger& ledge
         },
         room);
   };
-  const double rounding = 64 * epsilon(p.options.dtype), tolerance = std::max(o.tolerance, 4 * rounding);
+  // Relative to the terms of each sum, what no refinement changes: the arithmetic of scores and losses, for which 64 roundings are allowed,
+  // and what the law's own numbers lose. Errors of that size count as nothing unless it exceeds the tolerance itself.
+  const double unit = epsilon(p.options.dtype), rounding = (64 + 8 * (p.conditioning ? p.conditioning() : 1)) * unit;
+  const double tolerance = std::max(o.tolerance, 256 * unit);
   const auto add_up = [&] {
     out.mean.assign(nests[0].sum().size(), 0.0), out.error = out.mean;
     for (const Nest& n : nests) {
       const Numbers error = n.error(ledger);
       for (size_t i = 0; i < error.size(); ++i) out.mean[i] += n.sum()[i], out.error[i] += error[i];
     }
-    const Numbers size = ledger.summed(out.mean);
+    const Numbers size = ledger.terms(out.mean);
     for (size_t i = 0; i < size.size(); ++i) out.error[i] += rounding * size[i];
     out.integration = ledger.relative(out.mean, out.error, 4 * rounding);
   };
@@ -165,6 +168,7 @@ Expectation over_nodes(const Population& p, const OfRows& f, const Ledger& ledge
     for (Nest* n : coarse) advance(*n);
     add_up();
   }
+  if (rounding > tolerance) out.integration = std::max(out.integration, rounding);
   out.converged = out.integration <= tolerance;
   for (const Nest& n : nests) out.samples += n.summed_nodes();
   return out;

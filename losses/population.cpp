@@ -33,7 +33,8 @@ Population sampled(const Setup& setup, const Level& level, Where at) {
 
 Rows Rows::some(const Tensor& which) const {
   const auto part = [&](const Tensor& of) { return of.defined() ? index_select(of, 0, which) : of; };
-  return {part(x), part(eps), part(xt), part(t), part(c), part(target), part(weight), part(partner), part(index), level};
+  return {part(x), part(eps),    part(xt),     part(t),       part(scatter), part(moving),
+          part(c), part(target), part(weight), part(partner), part(index),   level};
 }
 
 Population population(const Generated& setup, const Level& level, Where at) { return sampled(setup, level, at); }

@@ -52,7 +52,11 @@ struct Population {
   int64_t strata = 1;  ///< rows for each of those n
   /// The expectation as an exact sum; empty where only samples can be had.
   std::vector<Integral> integrals = {};
-  double apart = 0;  ///< how far components or data lie from the first one, in deviations of the narrowest; where the weights are tracked
+  /// From the first component's or datum's x_t to another's: losses/line.h. Empty unless the weights are tracked.
+  std::function<distributions::quadrature::Rule()> line = {};
+  /// How many roundings of the law's numbers one of x_t and s* may amount to: the condition of the widths of x_t, each direction by itself,
+  /// and the distance of x_t from the origin in its least deviations. Unknown: 1.
+  std::function<double()> conditioning = {};
   /// k others for each row, its own x not among them.
   std::function<Candidates(const Rows& rows, int64_t k, const Key& key)> others;
   // What need not be known is empty.

@@ -2,6 +2,8 @@
 // network's path and, inside the target, on "target_c", through c, and "target_w", through the posterior weights.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "losses/set_ups.h"
 
 namespace scoregrad::losses {
@@ -34,6 +36,14 @@ Population set_up(const LinearEncoder& setup, const Level& level, Where at) {
   p.dim = d;
   p.options = like(setup.data.mean);
   p.c_is_drawn = true;
+  p.conditioning = [=] {
+    const NoGrad guard;
+    // x_t is as wide as the data, and what s* sees of it as narrow as the law given c.
+    const Tensor covariance = setup.posterior(at).covariance, a = level.alpha.like(covariance), s = level.sigma.like(covariance);
+    const Tensor narrow = inverse(cholesky(square(a) * covariance + square(s) * eye(d, like(covariance))));
+    const double ratio = (a * (norm(setup.data.mean) + norm(setup.data.factor)) * norm(narrow)).item();
+    return 1 + ratio * (m < d ? ratio : 1);  // the covariance of what is not seen is a difference
+  };
   p.integrals = {{d + m + d, 1, 1, [=](const Nodes& nodes) {
                     const CallerScope line(at);
                     const Level outside = on_path(level, "dist");
@@ -88,6 +98,11 @@ Population set_up(const NoisyEncoder& setup, const Level& level, Where at) {
   p.dim = d;
   p.options = like(data.points);
   p.c_is_drawn = true;
+  p.conditioning = [=] {
+    const NoGrad guard;
+    const double of_x = conditioning_of(data.points, level.alpha, level.sigma);
+    return setup.tau.value(at) > 0 ? std::max(of_x, conditioning_of(all_codes, 1, setup.tau)) : of_x;
+  };
   p.weights_move = data.log_weights.defined() && data.log_weights.tracked();
   p.integrals = {{m + d, data.count(), 1, [=](const Nodes& nodes) {
                     const CallerScope line(at);

@@ -22,6 +22,8 @@ Tensor log_code_weight(const Tensor& c, const Tensor& f, const Number& tau);
 
 /// The parts of a finite data set's population: draw, others, score, second.
 Population of_points(const distributions::FiniteData& data, const Level& level, Where at);
+/// Population::conditioning of points: their largest coordinate in deviations.
+double conditioning_of(const Tensor& points, const Number& alpha, const Number& sigma);
 /// k others of the row's own datum, as places in a short list of data.
 struct Subset {
   Tensor data;   ///< int64 [k + 1], or [k] if there are no more

@@ -32,10 +32,8 @@ enum class Loss { dsm, esm };
 const Term& pick(const Decomposition& d, Loss loss) { return loss == Loss::dsm ? d.dsm : d.esm; }
 
 DecomposeOptions options(const Tensor& wanted, double level = sigma) {
-  // Three nodes are exact for the quadratic integrands of this page, also where a gradient comes to rest and no relative error is small.
-  DecomposeOptions o{.sigma = level, .rule = quadrature::gauss_hermite(3), .wrt = {{"y", wanted}}, .trace = Trace::none};
-  o.tolerance = 1;
-  return o;
+  // Three nodes are exact for the quadratic integrands of this page.
+  return {.sigma = level, .rule = quadrature::gauss_hermite(3), .wrt = {{"y", wanted}}, .trace = Trace::none};
 }
 double slope(const Decomposition& d, Loss loss) { return Values(pick(d, loss).gradient.at("y").total).value[0]; }
 

@@ -10,6 +10,7 @@
 #include "nn/mlp.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/losses/on_a_grid.h"
 #include "tests/message.h"
 
 using namespace scoregrad;
@@ -40,48 +41,6 @@ struct Line {
   }
 };
 
-struct Truth {
-  double dsm, esm, ism, c2;
-};
-// The losses as integrals over x_t, by the trapezoidal rule with 24 nodes in the smallest deviation.
-std::pair<Truth, Truth> by_grid(const Line& line, const Tensor& c, const ConditionalScore& score, double sigma, double finest) {
-  const Mixture q = line.at(c).noised(1, sigma);
-  const std::vector<double> means = q.means.detach().to_vector<double>(), deviations = q.factors.detach().to_vector<double>();
-  double low = INFINITY, high = -INFINITY, least = finest;
-  for (size_t i = 0; i < means.size(); ++i) {
-    low = std::min(low, means[i] - 10 * deviations[i]), high = std::max(high, means[i] + 10 * deviations[i]);
-    least = std::min(least, deviations[i]);
-  }
-  const auto n = static_cast<int64_t>(24 * (high - low) / least);
-  Tensor sums = zeros({3}, f64), slopes = sums;
-  for (int64_t first = 0; first < n; first += 65536) {
-    const int64_t count = std::min<int64_t>(65536, n - first);
-    const Tensor x = reshape(low + (arange(static_cast<double>(first), static_cast<double>(first + count), 1, f64) + 0.5) *
-                                       ((high - low) / static_cast<double>(n)),
-                             {count, 1})
-                         .requires_grad();
-    const Tensor weight = exp(q.log_density(x)) * ((high - low) / static_cast<double>(n));
-    const Tensor s = score(x, broadcast_to(unsqueeze(c, 0), {count, 1})), target = q.score(x), implicit = ism(s, x);
-    const Tensor each = stack({sum(weight * esm(s, target)), sum(weight * implicit), sum(weight * c2(target))});
-    sums = sums + each.detach();
-    std::vector<double> slope;
-    for (int64_t i = 0; i < 3; ++i) slope.push_back(grad(select(each, 0, i), c).item());
-    slopes = slopes + from(slope, f64);
-  }
-  const std::vector<double> v = sums.to_vector<double>(), g = slopes.to_vector<double>();
-  return {{v[1] + 0.5 / (sigma * sigma), v[0], v[1], v[2]}, {g[1], g[0], g[1], g[2]}};  // DSM = ISM + C3
-}
-
-void check_bounds(const Decomposition& d, const Truth& value, const Truth& slope) {
-  const std::pair<const Term*, std::pair<double, double>> all[] = {
-      {&d.dsm, {value.dsm, slope.dsm}}, {&d.esm, {value.esm, slope.esm}}, {&d.ism, {value.ism, slope.ism}}, {&d.c2, {value.c2, slope.c2}}};
-  for (const auto& [term, want] : all) {
-    CAPTURE(term - &d.dsm, term->value.mean, term->value.error, want.first, total(*term, "c"), error_of(*term, "c"), want.second);
-    CHECK(std::abs(term->value.mean - want.first) <= term->value.error + 2e-14 * std::abs(want.first));
-    CHECK(std::abs(total(*term, "c") - want.second) <= error_of(*term, "c") + 2e-14 * std::abs(want.second));
-  }
-}
-
 }  // namespace
 
 TEST_CASE("the stated integration error bounds the true one, over random mixtures and noise from 1e-3 to 1e2") {
@@ -96,12 +55,12 @@ TEST_CASE("the stated integration error bounds the true one, over random mixture
     CAPTURE(i, sigma, d.samples, d.integration);
     CHECK(d.exact);
     CHECK_FALSE(d.kinked());
-    const auto [value, slope] = by_grid(line, c, score, sigma, 1);
-    check_bounds(d, value, slope);
+    const auto right = on_a_grid::losses_of(line.at(c).noised(1, sigma), c, score, sigma);
+    on_a_grid::check_bounds(d, right);
     // A rule that is too coarse and not refined says so, and by how much.
     const Decomposition coarse = decompose(score, Generated{c, line.at(c)},
                                            {.sigma = sigma, .rule = quadrature::trapezoid(9, 1), .wrt = {{"c", c}}, .tolerance = 1e3});
-    check_bounds(coarse, value, slope);
+    on_a_grid::check_bounds(coarse, right);
   }
 }
 
@@ -198,6 +157,44 @@ TEST_CASE("a narrow score is found out: layer normalisation's width of 3e-3 is r
   CHECK(std::abs(total(d.esm, "u") - want) < 1e-8);
 }
 
+TEST_CASE("where everything rests there is nothing to refine: the exact score has no ESM, no VSD and no gradient of either") {
+  const Tensor mean = from({0.3}, f64).requires_grad(), spread = from({0.6}, {1, 1}, f64).requires_grad();
+  for (const double sigma : {1e-3, 0.5, 1e2}) {
+    const Gaussian law{mean, spread}, fixed = law.detached().noised(1, sigma);
+    const Score score = [&](const Tensor& xt) { return fixed.score(xt); };
+    for (const Trace trace : {Trace::none, Trace::exact}) {
+      const Decomposition d = decompose(score, InputDistribution{law}, {.sigma = sigma, .wrt = {{"law", {mean, spread}}}, .trace = trace});
+      CAPTURE(sigma, d.integration, d.esm.value.mean, d.esm.value.error);
+      CHECK(d.exact);
+      CHECK(d.samples < 400);
+      CHECK(d.esm.value.error < 1e-9 * d.c2.value.mean);
+      CHECK(d.esm.gradient.at("law").total.norm() < 1e-9 * d.c2.value.mean);
+    }
+  }
+}
+
+TEST_CASE("a sum that cancels is not asked for digits that it has not: equal weights on either side") {
+  const Tensor shift = from({0.0}, f64).requires_grad();
+  const Mixture law{zeros({2}, f64), from({-1, 1}, {2, 1}, f64) + shift, full({2, 1, 1}, 0.3, f64)};
+  const Decomposition d =
+      decompose([](const Tensor& xt) { return -xt; }, InputDistribution{law}, {.sigma = 0.1, .wrt = {{"shift", shift}}});
+  CHECK(d.exact);
+  for (const Term* term : {&d.dsm, &d.esm, &d.c2, &d.ism, &d.sds, &d.vsd})
+    CHECK(std::abs(total(*term, "shift")) <= error_of(*term, "shift"));
+}
+
+TEST_CASE("distillation's weights: what lies between the components counts as work, and too much of it is refused") {
+  const Tensor w = from({0.2, -0.5}, f64).requires_grad();
+  const Score score = [](const Tensor& xt) { return -xt; };
+  const auto with = [&](double distance, int64_t most) {
+    return decompose(score, InputDistribution{FiniteData{from({0, distance}, {2, 1}, f64), w}},
+                     {.sigma = 1e-2, .wrt = {{"w", w}}, .most_nodes = most});
+  };
+  CHECK(with(0.3, 100000).exact);
+  CHECK(contains(message_of([&] { with(0.3, 3000); }), "most_nodes"));
+  CHECK(contains(message_of([&] { with(100, 100000); }), "`samples`"));
+}
+
 TEST_CASE("nodes are counted before the work, and an error names the ways out") {
   const Score score = [](const Tensor& xt) { return -xt; };
   for (const int64_t d : {4, 12, 40}) {
@@ -209,6 +206,9 @@ TEST_CASE("nodes are counted before the work, and an error names the ways out") 
                      static_cast<double>(quadrature::product(quadrature::trapezoid(), 2, f64).weights.numel()) -
                  1) < 0.02);
   CHECK(quadrature::count(quadrature::gauss_hermite(3), 5) == 243);
+  const quadrature::Rule short_of_one{{-1, 0, 1}, {0.5, 0.5}};
+  CHECK(contains(message_of([&] { decompose(score, InputDistribution{Gaussian::standard(1, f64)}, {.sigma = 1, .rule = short_of_one}); }),
+                 "3 nodes with 2 weights"));
 }
 
 TEST_CASE("as many samples are drawn as were asked for") {
