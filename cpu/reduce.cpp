@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "autograd/backend/call_names.h"
 #include "autograd/backend/reduction_tree.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
@@ -15,7 +16,6 @@ namespace scoregrad::on_cpu {
 
 namespace {
 
-constexpr const char* kind_names[] = {"sum", "prod", "max", "min", "argmax", "argmin"};
 constexpr int64_t grain = 1 << 14;       // elements in one piece of work
 constexpr int64_t lane_bytes = 1 << 14;  // what the lanes of a block of columns may take of L1
 constexpr double element_ns = 0.15;
@@ -267,7 +267,7 @@ void run(Where at, const calls::Reduce& c) {
   const Reduction kind = c.kind;
   const Plan plan = plan_of(out, in, axes);
   if (plan.outputs == 0) return;
-  const char* name = kind_names[static_cast<int>(kind)];
+  const char* name = name_of(kind);
   if (in.dtype == DType::boolean && kind == Reduction::sum) throw Error({}, "sum: bool elements; cast them first");
   if (plan.elements == 0) {
     if (kind == Reduction::sum) return run(at, calls::Fill{out, {0, 0}});

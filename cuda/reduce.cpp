@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "autograd/backend/call_names.h"
 #include "autograd/backend/reduction_tree.h"
 #include "cuda/generated.h"
 #include "cuda/kernels.h"
@@ -17,7 +18,6 @@
 namespace scoregrad::on_cuda {
 namespace {
 
-constexpr const char* kind_names[] = {"sum", "prod", "max", "min", "argmax", "argmin"};
 constexpr int most_threads = 256, least_threads = 64;  // of a block
 
 bool is_position(Reduction kind) { return kind == Reduction::argmax || kind == Reduction::argmin; }
@@ -101,13 +101,12 @@ void combine_table(Reduction kind, DType dtype, const Work& first, Target target
   Work work{first.outputs, first.chunks, first.chunks, 1, static_cast<int32_t>(tree_lanes), first.outputs > 1};
   while (work.team > 8 && work.outputs * work.team > wanted_threads()) work.team /= 2;
   const std::string key{'t', static_cast<char>(kind), static_cast<char>(dtype)};
-  const CUfunction kernel =
-      generated_kernel(kind_names[static_cast<int>(kind)], key, "combine", [&] { return table_text("combine", kind, dtype); });
+  const CUfunction kernel = generated_kernel(name_of(kind), key, "combine", [&] { return table_text("combine", kind, dtype); });
   Parameter parameter;
   parameter.add(work);
   parameter.add(target);
   parameter.add(target.table);
-  launch(parameter, kind_names[static_cast<int>(kind)], kernel, work, work.team);
+  launch(parameter, name_of(kind), kernel, work, work.team);
 }
 
 }  // namespace
@@ -119,7 +118,7 @@ void run(Where at, const calls::ReduceProgram& c) {
   const Shape& shape = c.shape;
   const Access* inputs = c.in.list;
   const Axes& axes = c.axes;
-  const char* name = kind_names[static_cast<int>(kind)];
+  const char* name = name_of(kind);
   const int64_t outputs = numel(out.shape), elements = outputs == 0 ? 0 : numel(shape) / outputs;
   if (outputs == 0) return;
   const Call call{p, inputs, nullptr};

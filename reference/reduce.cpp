@@ -1,14 +1,13 @@
 // Reductions, along the tree of autograd/backend/reduction_tree.h, and running sums, element after element.
 #include <fmt/format.h>
 
+#include "autograd/backend/call_names.h"
 #include "autograd/backend/reduction_tree.h"
 #include "reference/elements.h"
 #include "reference/run.h"
 
 namespace scoregrad::on_reference {
 namespace {
-
-constexpr const char* names[] = {"sum", "prod", "max", "min", "argmax", "argmin"};
 
 /// The first position of the largest, or smallest, of n elements; NaN goes before any number.
 template <class Load>
@@ -46,8 +45,7 @@ void run(Where at, const calls::Reduce& c) {
   const int64_t count = numel(extent);
   if (c.kind == Reduction::sum && c.in.dtype == DType::boolean) throw Error(at, "sum: bool elements; cast them first");
   if (count == 0 && c.kind != Reduction::sum && c.kind != Reduction::prod)
-    throw Error(at, fmt::format("{}: no elements along axes {} of shape {}", names[static_cast<int>(c.kind)], to_string(c.axes),
-                                to_string(c.in.shape)));
+    throw Error(at, fmt::format("{}: no elements along axes {} of shape {}", name_of(c.kind), to_string(c.axes), to_string(c.in.shape)));
   dispatch(c.in.dtype, [&]<class T>(T) {
     for_each(c.out.shape, [&](const Dims& i) {
       // Element k of those that go into out[i], which the reduced axes number in row-major order.

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "autograd/backend/call_names.h"
+
 namespace scoregrad::compiled {
 
 const char* name_of(const Call& c) {
@@ -79,36 +81,43 @@ std::string name_in(std::string_view list, size_t k) {
   return std::string(list.substr(0, list.find(',')));
 }
 
+// f(name, field) for each field of a call that is not an operand.
+template <class F>
+void for_each_attribute(const Call& c, F&& f) {
+  std::visit(
+      [&](const auto& what) {
+        size_t k = 0;
+        const auto one = [&](const auto& field) {
+          if constexpr (!is_operand<std::decay_t<decltype(field)>>) f(name_in(what.field_names, k), field);
+          ++k;
+        };
+        what.fields([&](const auto&... field) { (one(field), ...); });
+      },
+      c.what);
+}
+
 }  // namespace
 
 std::vector<Attribute> attributes(const Call& c) {
   std::vector<Attribute> all;
-  std::visit(
-      [&](const auto& what) {
-        size_t k = 0;
-        const auto add = [&](const auto& field) {
-          using Field = std::decay_t<decltype(field)>;
-          const size_t place = k++;
-          if constexpr (is_operand<Field>) return;
-          std::string value;
-          if constexpr (std::is_same_v<Field, Program>) {
-            append(value, c.dtype);
-            for (const Immediate& v : c.immediates) append(value, v);
-            for (const Instr& i : c.code) {
-              append(value, i.op);
-              for (uint16_t r : {i.out, i.a, i.b, i.c}) append(value, r);
-            }
-            for (uint16_t r : c.results) append(value, r);
-          } else if constexpr (std::is_same_v<Field, calls::FromHost>) {
-            value.assign(c.bytes.begin(), c.bytes.end());
-          } else if constexpr (!is_operand<Field>) {
-            append(value, field);
-          }
-          all.push_back({name_in(what.field_names, place), std::move(value)});
-        };
-        what.fields([&](const auto&... field) { (add(field), ...); });
-      },
-      c.what);
+  for_each_attribute(c, [&](const std::string& name, const auto& field) {
+    using Field = std::decay_t<decltype(field)>;
+    std::string value;
+    if constexpr (std::is_same_v<Field, Program>) {
+      append(value, c.dtype);
+      for (const Immediate& v : c.immediates) append(value, v);
+      for (const Instr& i : c.code) {
+        append(value, i.op);
+        for (uint16_t r : {i.out, i.a, i.b, i.c}) append(value, r);
+      }
+      for (uint16_t r : c.results) append(value, r);
+    } else if constexpr (std::is_same_v<Field, calls::FromHost>) {
+      value.assign(c.bytes.begin(), c.bytes.end());
+    } else {
+      append(value, field);
+    }
+    all.push_back({name, std::move(value)});
+  });
   return all;
 }
 
@@ -116,6 +125,35 @@ namespace {
 
 std::string text(const Immediate& v) {
   return fmt::format("{}", v.f == static_cast<double>(v.i) || v.f != 0 ? v.f : static_cast<double>(v.i));
+}
+
+std::string text(const Dims& d) { return to_string(d); }
+std::string text(const Convolution& g) {
+  const auto pair = [](const int64_t(&v)[2]) { return to_string(Dims{v[0], v[1]}); };
+  return fmt::format("stride {} before {} dilation {} groups {}", pair(g.stride), pair(g.before), pair(g.dilation), g.groups);
+}
+std::string text(const KeyWords& k) { return k.address ? "" : fmt::format("{:x} {:x}", k.words[0], k.words[1]); }  // else an operand
+std::string text(const Program&) { return {}; }  // its instructions are the call's title, its numbers stand among the operands
+template <class T>
+std::string text(T value) {
+  if constexpr (std::is_enum_v<T>)
+    return name_of(value);
+  else
+    return fmt::format("{}", value);
+}
+
+// "axis=1, descending=false"
+std::string attribute_text(const Call& c) {
+  std::string all;
+  for_each_attribute(c, [&](const std::string& name, const auto& field) {
+    std::string value;
+    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, calls::FromHost>)
+      value = fmt::format("{} bytes", c.bytes.size());
+    else
+      value = text(field);
+    if (!value.empty()) all += fmt::format("{}{}={}", all.empty() ? "" : ", ", name, value);
+  });
+  return all;
 }
 
 // The numbers of the host that a call holds: its program's, or what it fills with.
@@ -205,7 +243,8 @@ std::string show(const Sequence& s) {
     std::string results, operands;
     for (const Place& p : c.out) results += fmt::format("{}{}", results.empty() ? "" : ", ", text(p));
     for (const Place& p : c.in) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(p));
-    for (const Immediate& v : numbers(c)) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(v));
+    for (const Immediate& v : c.immediates) operands += fmt::format("{}{}", operands.empty() ? "" : ", ", text(v));
+    if (const std::string named = attribute_text(c); !named.empty()) operands += (operands.empty() ? "" : ", ") + named;
     const bool once = i < s.once.size() && s.once[i];
     const size_t band = band_of(s, i);
     if (band != none && band != last_band) {

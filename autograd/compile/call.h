@@ -122,8 +122,8 @@ struct Attribute {
 std::vector<Attribute> attributes(const Call& c);
 /// What differs between two recordings of the same step, naming the call and the user's line; empty if nothing does.
 std::string difference(const Sequence& a, const Sequence& b);
-/// The list, one call a line: results = what it computes(operands), type and shape, the user's line. %3 is a buffer, +8 an offset in
-/// bytes, /[1, 4] strides that are not row-major.
+/// The list, one call a line: results = what it computes(operands, attribute=value), type and shape, the user's line. %3 is a buffer, +8 an
+/// offset in bytes, /[1, 4] strides that are not row-major.
 std::string show(const Sequence& s);
 
 }  // namespace compiled

@@ -11,12 +11,6 @@ namespace {
 
 constexpr int64_t enough_blocks = 8;
 
-double flops_of(const Call& c) {
-  if (is<calls::Matmul>(c)) return 2.0 * static_cast<double>(numel(c.out[0].shape)) * static_cast<double>(c.in[0].shape.back(0));
-  const Place& p = c.in.empty() || !(is<calls::Reduce>(c) || is<calls::ReduceProgram>(c)) ? c.out[0] : c.in[0];
-  return 10.0 * static_cast<double>(numel(p.shape)) * static_cast<double>(std::max<size_t>(1, c.code.size()));
-}
-
 /// What calls do to the buffers.
 struct Touched {
   std::vector<char> read, written;
@@ -64,7 +58,7 @@ class Growing {
   void take(const Call& c) {
     rows_ = members_++ == 0 ? rows_of(c) : std::gcd(rows_, rows_of(c));
     backend_ = c.backend;
-    ns_ += flops_of(c) / 100;
+    ns_ += ns_of(c);
     for (size_t k = 0; k < c.in.size(); ++k) {
       const size_t b = c.in[k].buffer;
       if (reads_whole(c, k))
@@ -73,11 +67,7 @@ class Growing {
         places_[b].push_back(c.in[k]);
     }
     for (const Place& p : c.out) places_[p.buffer].push_back(p);
-    if (is<calls::Matmul>(c) && c.out[0].shape.rank == 2) {
-      // Each block packs the right factor anew: enough rows make up for it.
-      const int64_t enough = numel(c.in[1].shape) >= 512 * 512 ? 256 : 128;
-      least_step_.emplace_back(c.out[0].shape[0], enough);
-    }
+    if (const int64_t enough = enough_rows(c)) least_step_.emplace_back(c.out[0].shape[0], enough);
     touched_.add(c);
   }
   const Touched& touched() const { return touched_; }
@@ -106,7 +96,7 @@ class Growing {
   Touched touched_;
   std::vector<char> whole_;                              // by buffer: some call reads all of it
   std::vector<std::vector<Place>> places_;               // by buffer: what is divided by rows
-  std::vector<std::pair<int64_t, int64_t>> least_step_;  // products: rows, and how many a block should have
+  std::vector<std::pair<int64_t, int64_t>> least_step_;  // rows of a member, and how many a block should have
   const Backend* backend_ = nullptr;
   size_t members_ = 0;
   int64_t rows_ = 0;
