@@ -1,6 +1,9 @@
 #include "autograd/backend/environment.h"
 
+#include <cstdlib>
 #include <string_view>
+
+#include "autograd/backend/error.h"
 
 extern char** environ;
 
@@ -22,6 +25,7 @@ constexpr Variable known[] = {
     {"SCOREGRAD_CUDA_POOL", " 0 1 "},
     {"SCOREGRAD_CUDA_SYNC", " 0 1 "},
     {"SCOREGRAD_LOG", " 0 1 "},
+    {"SCOREGRAD_WITHOUT", ""},
     // Of tests and benchmarks.
     {"SCOREGRAD_KILLS", ""},
     {"SCOREGRAD_PEERS", ""},
@@ -45,6 +49,13 @@ std::string fault_of(std::string_view name, std::string_view value) {
 }
 
 }  // namespace
+
+std::string environment_choice(const char* name) {
+  const char* said = std::getenv(name);
+  if (!said) return {};
+  if (const std::string fault = fault_of(name, said); !fault.empty()) throw Error({}, fault);
+  return said;
+}
 
 std::vector<std::string> environment_faults() {
   std::vector<std::string> faults;

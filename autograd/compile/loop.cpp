@@ -4,9 +4,9 @@
 
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <utility>
 
+#include "autograd/backend/environment.h"
 #include "autograd/compile/audit.h"
 #include "autograd/compile/layout.h"
 #include "autograd/compile/passes.h"
@@ -26,8 +26,7 @@ struct Switches {
 };
 Switches& switches() {
   static Switches s = [] {
-    const char* said = std::getenv("SCOREGRAD_COMPILE");
-    const std::string word = said ? said : "";
+    const std::string word = environment_choice("SCOREGRAD_COMPILE");
     return Switches{word != "off", word == "log"};
   }();
   return s;

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
+#include "autograd/backend/environment.h"
 #include "autograd/compile/passes.h"
 
 namespace scoregrad::compiled {
@@ -21,10 +20,7 @@ constexpr size_t calls_of_a_launch = 2;
 
 // On request, what became of a step on a GPU.
 void log(Where at, const std::string& what) {
-  static const bool wanted = [] {
-    const char* value = std::getenv("SCOREGRAD_COMPILE");
-    return value && std::strcmp(value, "log") == 0;
-  }();
+  static const bool wanted = environment_choice("SCOREGRAD_COMPILE") == "log";
   if (wanted) fmt::print(stderr, "scoregrad: the step that begins at {}:{} is {}\n", at.file ? at.file : "?", at.line, what);
 }
 

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "tests/catch.h"
+#include "tests/message.h"
 
 using namespace scoregrad;
 
@@ -13,7 +13,10 @@ TEST_CASE("variables that nobody reads and values that nobody knows are named, e
   setenv("SCOREGRAD_DEVICE", "", 1);  // as good as not set
   setenv("SCOREGRAD_EMULATED_WHATEVER", "7", 1);
   CHECK(environment_faults().size() == before);
+  CHECK(environment_choice("SCOREGRAD_COMPILE") == "log");
+  CHECK(environment_choice("SCOREGRAD_CUDA_SYNC").empty());
   setenv("SCOREGRAD_COMPILE", "maybe", 1);
+  CHECK(contains(message_of([] { environment_choice("SCOREGRAD_COMPILE"); }), "SCOREGRAD_COMPILE=maybe: there are on off log"));
   setenv("SCOREGRAD_COMPLE", "off", 1);
   setenv("SCOREGRAD_CUDA_SYNC", "yes", 1);
   std::string all;
