@@ -2,6 +2,7 @@
 #include <cmath>
 #include <string>
 
+#include "autograd/backend/program_builder.h"
 #include "tests/contract/twin.h"
 
 using namespace scoregrad;
@@ -62,17 +63,17 @@ void check_row(Dice& dice, Op op, DType dtype, const Shape& shape, Layout layout
 }
 
 /// A random program: instructions read what was made before, masks where a mask is due, and anything may be stored.
-struct RandomProgram {
+struct RandomProgram : ProgramBuilder::Finished {
   DType dtype;
   std::vector<DType> inputs;
-  std::vector<Immediate> immediates;
-  std::vector<Instr> code;
-  std::vector<uint16_t> results;
   std::vector<DType> types;  // of every register
 
   RandomProgram(Dice& dice, DType t, int length) : dtype(t) {
     const int64_t input_count = 1 + dice.below(5), immediate_count = dice.below(4);
-    for (int64_t i = 0; i < input_count; ++i) inputs.push_back(i > 0 && dice.chance(0.25) ? DType::boolean : t);
+    for (int64_t i = 0; i < input_count; ++i) {
+      operands.push_back(static_cast<size_t>(i));
+      inputs.push_back(i > 0 && dice.chance(0.25) ? DType::boolean : t);
+    }
     for (int64_t i = 0; i < immediate_count; ++i) immediates.push_back({dice.real(-2, 2), dice.below(7) - 3});
     types = inputs;
     types.insert(types.end(), immediates.size(), t);
@@ -80,11 +81,11 @@ struct RandomProgram {
       const Op op = static_cast<Op>(dice.below(op_count));
       if (!accepts(row(op).types, t) || exactness(op) == Exactness::machine) continue;
       if (exactness(op) == Exactness::shared && is_floating(t) && !fuses()) continue;
-      uint16_t operands[3] = {0, 0, 0};
+      uint16_t from[3] = {0, 0, 0};
       bool found = true;
-      for (int i = 0; i < arity(row(op).form) && found; ++i) found = pick(dice, operand_type(op, i, t), operands[i]);
+      for (int i = 0; i < arity(row(op).form) && found; ++i) found = pick(dice, operand_type(op, i, t), from[i]);
       if (!found) continue;
-      code.push_back({op, static_cast<uint16_t>(types.size()), operands[0], operands[1], operands[2]});
+      code.push_back({op, static_cast<uint16_t>(types.size()), from[0], from[1], from[2]});
       types.push_back(result_type(op, t));
     }
     results.push_back(static_cast<uint16_t>(types.size() - 1));
@@ -99,16 +100,6 @@ struct RandomProgram {
     const int64_t n = static_cast<int64_t>(fit.size()), last = dice.chance(0.6) ? std::min<int64_t>(n, 3) : n;
     r = fit[static_cast<size_t>(n - 1 - dice.below(last))];
     return true;
-  }
-  Program program() const {
-    return {dtype,
-            static_cast<int>(inputs.size()),
-            static_cast<int>(immediates.size()),
-            immediates.data(),
-            static_cast<int>(code.size()),
-            code.data(),
-            static_cast<int>(results.size()),
-            results.data()};
   }
 };
 
@@ -134,7 +125,7 @@ void check_program(Dice& dice, const RandomProgram& p, const Shape& shape, Layou
     std::vector<Access> from, to;
     for (const Twin& t : in) from.push_back(t.access(side));
     for (const Twin* t : out) to.push_back(t->access(side));
-    b.call({}, calls::Elementwise{p.program(), shape, from.data(), to.data()});
+    b.call({}, calls::Elementwise{p.program(p.dtype), shape, from.data(), to.data()});
   });
   std::string text;
   for (const Instr& i : p.code) text += fmt::format("r{} = {}(r{}, r{}, r{}); ", i.out, row(i.op).name, i.a, i.b, i.c);

@@ -10,6 +10,7 @@
 
 #include "autograd/backend/machine.h"
 #include "tests/catch.h"
+#include "tests/each_index.h"
 
 namespace scoregrad::contract {
 
@@ -89,16 +90,6 @@ class Twin {
   void* remote_ = nullptr;
   View here_, there_;
 };
-
-template <class F>
-void for_each_index(const Shape& shape, F&& f) {
-  Dims at;
-  at.rank = shape.rank;
-  for (int64_t n = numel(shape); n > 0; --n) {
-    f(static_cast<const Dims&>(at));
-    for (int d = shape.rank - 1; d >= 0 && ++at[d] == shape[d]; --d) at[d] = 0;
-  }
-}
 
 /// f(backend, side) on the reference, then on the device.
 template <class F>

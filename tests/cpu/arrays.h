@@ -7,6 +7,7 @@
 
 #include "autograd/backend/contract.h"
 #include "tests/catch.h"
+#include "tests/each_index.h"
 
 extern "C" [[gnu::weak]] void omp_set_num_threads(int);
 
@@ -15,16 +16,6 @@ namespace scoregrad::arrays {
 /// How an array lies in memory; `repeated` gives every second axis stride 0 and is for inputs only.
 enum class Layout { contiguous, permuted, reversed, spaced, repeated };
 constexpr Layout layouts[] = {Layout::contiguous, Layout::permuted, Layout::reversed, Layout::spaced, Layout::repeated};
-
-template <class F>
-void for_each_index(const Shape& shape, F&& f) {
-  Dims at;
-  at.rank = shape.rank;
-  for (int64_t n = numel(shape); n > 0; --n) {
-    f(static_cast<const Dims&>(at));
-    for (int d = shape.rank - 1; d >= 0 && ++at[d] == shape[d]; --d) at[d] = 0;
-  }
-}
 
 template <class T>
 struct Array {
