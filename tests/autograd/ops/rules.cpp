@@ -1,11 +1,14 @@
 // Every line of primitives.def: the rule against the other sweep and against central differences, to second order, on operands with
 // ordinary and with reversed strides. A line without a row here fails.
 #include <map>
+#include <set>
 
+#include "autograd/compile/compile.h"
 #include "autograd/graph/checkpoint.h"
 #include "autograd/graph/custom.h"
 #include "autograd/ops/rule.h"
 #include "tests/autograd/check.h"
+#include "tests/close.h"
 
 using namespace scoregrad;
 
@@ -181,6 +184,16 @@ Tensors leaves(const Tensors& xs) {
   return out;
 }
 
+template <class... C>
+void check_all_made(const std::set<std::string>& made, calls::List<C...>) {
+  const auto check = [&](const char* call, bool here) {
+    CAPTURE(call);
+    if (here) CHECK(made.count(call) == 1);
+  };
+  const Backend& device = backend(default_device());
+  (check(C::name, device.has<C>()), ...);
+}
+
 }  // namespace
 
 TEST_CASE("every primitive has a row, and every row meets its primitive") {
@@ -208,6 +221,38 @@ TEST_CASE("every rule is right to second order, whatever the strides") {
     for (const Tensor& x : c.xs) strided.push_back(scattered(x));
     check_gradients(c.f, strided, {.directions = 1});
   }
+}
+
+TEST_CASE("every row and its gradient are recorded, and made again in every step on other numbers") {
+  std::set<std::string> made;
+  for (const Case& c : cases()) {
+    CAPTURE(c.primitive);
+    const compiled::Step both = [&](const Tensors& in) {
+      const Tensors xs = leaves(in);
+      const Tensor y = c.f(xs);
+      Tensors out = grad(sum(square(y)), xs, {.allow_unused = true});
+      out.push_back(y.detach());
+      return out;
+    };
+    const auto arguments = [&](int step) {
+      Tensors xs;
+      for (const Tensor& x : c.xs) xs.push_back(x * (1 + draw(x.shape(), -0.03, 0.03, step, x.dtype())));
+      return xs;
+    };
+    for (const compiled::Call& call : compiled::record(both, arguments(0), Where::here()).sequence.calls)
+      made.insert(compiled::name_of(call));
+    CompiledStep step(both);
+    Tensors last;
+    for (int n = 0; n < 6; ++n) {
+      const Tensors xs = arguments(n), got = step(xs), want = both(xs);
+      for (size_t i = 0; i < got.size(); ++i) CHECK(apart(got[i], want[i]) < 1e-12);
+      if (n > 0) CHECK(apart(got.back(), last.back()) > 0);  // nothing is frozen
+      last = got;
+    }
+    CHECK(step.replayed() == 3);
+  }
+  for (const char* of_no_rule : {"random", "fold", "upload", "download"}) made.insert(of_no_rule);  // see tests/autograd/compile/calls.cpp
+  check_all_made(made, calls::All{});
 }
 
 TEST_CASE("compositions are right to second order") {
