@@ -2,14 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::distributions {
 
 Tensor categorical(const Tensor& log_weights, int64_t n, const Key& key, Where at) {
   const NoGrad guard;
   const CallerScope scope(at);
   if (log_weights.rank() < 1 || log_weights.extent(-1) < 1 || n < 0)
-    throw Error(at,
-                fmt::format("categorical: {} draws with log-weights of shape {}; [.., K] is needed", n, to_string(log_weights.shape())));
+    throw misfit(at, "categorical", fmt::format("the log-weights of {} draws", n), "[.., K]", log_weights);
   const int64_t last = log_weights.extent(-1) - 1;
   Shape shape = log_weights.shape();
   shape[shape.rank - 1] = n;

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "autograd/tensor/misfit.h"
 #include "distributions/kernel.h"
 #include "distributions/parameters.h"
 
@@ -14,8 +15,7 @@ Tensor LinearEncoder::matrix(Where at) const {
   demand_single("LinearEncoder", data.mean, tau, at);
   if (gain.rank() == 0) return gain * eye(data.dim(), like(gain));
   if (gain.rank() != 2 || gain.extent(-1) != data.dim())
-    throw Error(at, fmt::format("LinearEncoder: a gain of shape {} for data in {} dimensions; [m, {}] or a 0-d tensor is needed",
-                                to_string(gain.shape()), data.dim(), data.dim()));
+    throw misfit(at, "LinearEncoder", "the gain", fmt::format("[m, {}] or []", data.dim()), gain);
   return gain;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autograd/tensor/misfit.h"
 #include "distributions/categorical.h"
 #include "distributions/kernel.h"
 #include "distributions/parameters.h"
@@ -13,8 +14,7 @@ namespace scoregrad::distributions {
 namespace {
 
 void check_shapes(const FiniteData& p, Where at) {
-  if (p.points.rank() < 2)
-    throw Error(at, fmt::format("FiniteData: [.., n, d] wanted for the points, {} came", to_string(p.points.shape())));
+  if (p.points.rank() < 2) throw misfit(at, "FiniteData", "the points", "[.., n, d]", p.points);
   const Shape batch = batch_of(p.points, 2);
   if (p.log_weights.defined()) demand_parameter("FiniteData", "log_weights", p.log_weights, batch, {p.count()}, at);
   if (p.spread.defined()) demand_parameter("FiniteData", "spread", p.spread, batch, {}, at);

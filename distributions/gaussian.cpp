@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autograd/tensor/misfit.h"
 #include "distributions/parameters.h"
 
 namespace scoregrad::distributions {
@@ -14,7 +15,7 @@ Tensor identity_like(const Tensor& x) { return eye(x.extent(-1), like(x)); }
 
 // Mean and factor may each be the batch that the other broadcasts over.
 void demand_factor(const Gaussian& g, Where at) {
-  if (g.mean.rank() < 1) throw Error(at, "Gaussian: [.., d] wanted for the mean, [] came");
+  if (g.mean.rank() < 1) throw misfit(at, "Gaussian", "the mean", "[.., d]", g.mean);
   demand_parameter("Gaussian", "factor", g.factor, batch_of(g.factor, 2), {g.dim(), g.dim()}, at);
 }
 void check(const char* op, const Gaussian& g, const Tensor& x, Where at) {

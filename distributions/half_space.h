@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 
+#include "autograd/tensor/misfit.h"
 #include "distributions/mixture.h"
 
 namespace scoregrad::distributions {
@@ -10,8 +11,7 @@ namespace scoregrad::distributions {
 inline Tensor half_space_mass(const Mixture& law, const Tensor& normal, double offset = 0, Where at = Where::here()) {
   const CallerScope scope(at);
   if (normal.shape() != Shape{law.dim()} || law.means.rank() != 2)
-    throw Error(at, "half_space_mass: a normal of shape " + to_string(normal.shape()) + " for means of shape " +
-                        to_string(law.means.shape()) + "; [d] for one mixture in d dimensions is needed");
+    throw misfit(at, "half_space_mass", "normal and means", "[d] and [k, d]", extents_of({normal, law.means}));
   const Tensor across = matmul(transpose(law.factors), unsqueeze(normal, -1));  // [K, d, 1]
   const Tensor deviation = norm(across, {-2, -1});
   const Tensor z = (matmul(law.means, normal) - offset) / deviation;

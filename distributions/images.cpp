@@ -8,6 +8,7 @@
 #include "autograd/files/idx.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad::distributions {
 namespace {
@@ -57,8 +58,7 @@ Images load_images(const std::string& folder, bool train, Options options, Where
   const Tensor pixels = load_idx(pictures, options.dtype, unpacked_at_most, at),
                labels = load_idx(names, DType::int64, unpacked_at_most, at);
   if (pixels.rank() != 3 || labels.rank() != 1 || pixels.shape()[0] != labels.shape()[0])
-    throw Error(at, fmt::format("load_images: '{}': images of shape {} and labels of shape {} do not belong together", folder,
-                                to_string(pixels.shape()), to_string(labels.shape())));
+    throw misfit(at, "load_images", fmt::format("images and labels of '{}'", folder), "[n, h, w] and [n]", extents_of({pixels, labels}));
   return {pixels.to(options.device) / 255, labels.to(options.device)};
 }
 

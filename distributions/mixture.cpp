@@ -1,5 +1,6 @@
 #include "distributions/mixture.h"
 
+#include "autograd/tensor/misfit.h"
 #include "distributions/categorical.h"
 #include "distributions/parameters.h"
 
@@ -7,7 +8,7 @@ namespace scoregrad::distributions {
 namespace {
 
 void check_shapes(const Mixture& m, Where at) {
-  if (m.means.rank() < 2) throw Error(at, "Mixture: [.., K, d] wanted for the means, " + to_string(m.means.shape()) + " came");
+  if (m.means.rank() < 2) throw misfit(at, "Mixture", "the means", "[.., K, d]", m.means);
   const Shape batch = batch_of(m.means, 2);
   demand_parameter("Mixture", "log_weights", m.log_weights, batch, {m.count()}, at);
   demand_parameter("Mixture", "factors", m.factors, batch, {m.count(), m.dim(), m.dim()}, at);

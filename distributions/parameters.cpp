@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::distributions {
 
 Shape batch_of(const Tensor& x, int last) {
@@ -19,16 +21,15 @@ void demand_parameter(const char* of, const char* name, const Tensor& x, const S
   if (right) return;
   Shape wanted = batch;
   for (int i = 0; i < last.rank; ++i) wanted.push_back(last[i]);
-  throw Error(at, fmt::format("{}: {} wanted for the {}, {} came", of, to_string(wanted), name, to_string(x.shape())));
+  throw misfit(at, of, std::string("the ") + name, wanted, x);
 }
 
 void demand_points(const char* op, const Tensor& x, int64_t d, Where at) {
-  if (x.rank() < 2 || x.extent(-1) != d)
-    throw Error(at, fmt::format("{}: points of shape {} for a law in {} dimensions; shape them [n, {}]", op, to_string(x.shape()), d, d));
+  if (x.rank() < 2 || x.extent(-1) != d) throw misfit(at, op, "the points", fmt::format("[n, {}]", d), x);
 }
 
 void demand_single(const char* of, const Tensor& mean, const Number& tau, Where at) {
-  if (mean.rank() != 1) throw Error(at, fmt::format("{}: a batch of data with a mean or points of shape {}", of, to_string(mean.shape())));
+  if (mean.rank() != 1) throw misfit(at, of, "a mean or a point", "[d]", mean, "batches have no encoder");
   if (!tau.is_single()) throw Error(at, fmt::format("{}: tau must be one number or a 0-d tensor", of));
   if (tau.is_number() && !(tau.value() >= 0)) throw Error(at, fmt::format("{}: tau = {}", of, tau.value()));
 }

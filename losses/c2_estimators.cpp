@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
 #include "losses/score_matching.h"
 #include "losses/self_normalised.h"
 
@@ -26,8 +27,7 @@ Tensor from_all(const Population& p, const Rows& rows, int64_t others, bool own,
 
 Tensor corrected(const Tensor& s, const Rows& rows, const Tensor& c2_hat, Where at) {
   const CallerScope scope(at);
-  if (c2_hat.rank() != 1 || c2_hat.extent(0) != rows.count())
-    throw Error(at, fmt::format("corrected: estimates of shape {} for {} rows", to_string(c2_hat.shape()), rows.count()));
+  if (c2_hat.rank() != 1 || c2_hat.extent(0) != rows.count()) throw misfit(at, "corrected", "the estimates", Shape{rows.count()}, c2_hat);
   return dsm(s, rows.eps, rows.level.sigma, at) + c2_hat - c3(rows.eps, rows.level.sigma, at);
 }
 

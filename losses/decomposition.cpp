@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "autograd/tensor/misfit.h"
 #include "losses/expectation.h"
 #include "losses/score_matching.h"
 #include "losses/set_ups.h"
@@ -158,8 +159,7 @@ Decomposition run(const ConditionalScore& score, const Setup& setup, const Decom
     rows.target = p.score(rows);
     if (o.trace != Trace::none && !rows.xt.tracked()) rows.xt = rows.xt.requires_grad();
     const Tensor s = score(rows.xt, rows.c.defined() ? rows.c.tag("net") : Tensor{});
-    if (s.shape() != rows.xt.shape())
-      throw Error(at, fmt::format("decompose: the score is {} at x_t of {}", to_string(s.shape()), to_string(rows.xt.shape())));
+    check_like(at, "decompose", "the score", rows.xt, s);
     const Tensor weight = rows.weight;
     const Seen seen{p, score, std::move(rows), s, directions, o.trace, exact, distilled, line};
     for (const Row& row : table)

@@ -11,7 +11,7 @@ struct NamedTensor {
   const char* name;
   const Tensor& x;
 };
-/// Throws Error unless all have one shape [.., d].
+/// Throws Error unless all have the shape [.., d], the element type and the device of the last, which the message takes to be right.
 void demand_alike(const char* op, std::initializer_list<NamedTensor> all, Where at);
 /// Throws Error unless the level is one number, a 0-d tensor or has one value for each row of x [.., d], and where it is a number that is
 /// not positive: it would give infinities, or a loss with the wrong sign. A tensor's values are not read: a compiled step may not.

@@ -17,7 +17,7 @@ struct Levels {
 }  // namespace
 
 Tensor prediction(Predicts what, const Tensor& s, const Tensor& xt, const Level& level, Where at) {
-  demand_alike("prediction", {{"s", s}, {"x_t", xt}}, at);
+  demand_alike("prediction", {{"the score", s}, {"x_t", xt}}, at);
   const Levels l("prediction", level, xt, at);
   return nn::prediction(what, s, xt, l.a, l.s, at);
 }

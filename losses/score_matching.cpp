@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/jacobian.h"
+#include "autograd/tensor/misfit.h"
 #include "losses/demand.h"
 #include "nn/divergence.h"
 
@@ -13,9 +14,8 @@ Tensor half_square(const Tensor& x) { return 0.5 * sum(square(x), {-1}); }
 Tensor scaled(const Tensor& eps, const Number& sigma) { return eps / sigma.like(eps, eps.rank()); }
 
 void check_step(const char* op, const Tensor& xt, const Tensor& v, double step, Where at) {
-  if (xt.rank() != 2 || v.shape() != xt.shape())
-    throw Error(at, fmt::format("{}: directions of shape {} at points of shape {}; both must be [n, d]", op, to_string(v.shape()),
-                                to_string(xt.shape())));
+  if (xt.rank() != 2) throw misfit(at, op, "the points", "[n, d]", xt);
+  check_like(at, op, "the directions", xt, v);
   if (!(step > 0)) throw Error(at, fmt::format("{}: a step of {}", op, step));
 }
 // f at x + h v and at x - h v, from one call.
@@ -28,9 +28,8 @@ std::pair<Tensor, Tensor> on_both_sides(const char* op, const Score& f, bool vec
 }
 
 void check_rows(const char* op, const Tensor& s, const Tensor& xt, Where at) {
-  if (s.rank() != 2 || s.shape() != xt.shape())
-    throw Error(at, fmt::format("{}: a score of shape {} at points of shape {}; both must be [n, d]", op, to_string(s.shape()),
-                                to_string(xt.shape())));
+  if (xt.rank() != 2) throw misfit(at, op, "the points", "[n, d]", xt);
+  check_like(at, op, "the score", xt, s);
   if (!xt.tracked()) throw Error(at, fmt::format("{}: x_t is not tracked; call xt.requires_grad() before the score is computed", op));
 }
 
@@ -51,8 +50,7 @@ Tensor sliced(const char* op, const Tensor& s, const Tensor& xt, const Tensor& v
     if (!total.defined()) throw Error(at, fmt::format("{}: no directions", op));
     return total / v.extent(0);
   }
-  if (v.shape() != s.shape())
-    throw Error(at, fmt::format("{}: directions of shape {} for a score of shape {}", op, to_string(v.shape()), to_string(s.shape())));
+  check_like(at, op, "the directions", s, v);
   const Tensor norm_part = projected ? 0.5 * square(dot(v, s)) : half_square(s);
   return norm_part + dot(pulled(s, xt, v, at), v);
 }
@@ -61,12 +59,12 @@ Tensor sliced(const char* op, const Tensor& s, const Tensor& xt, const Tensor& v
 
 Tensor esm(const Tensor& s, const Tensor& target, Where at) {
   const CallerScope scope(at);
-  demand_alike("esm", {{"s", s}, {"s*", target}}, at);
+  demand_alike("esm", {{"the score", s}, {"s*", target}}, at);
   return half_square(s - target);
 }
 Tensor dsm(const Tensor& s, const Tensor& eps, const Number& sigma, Where at) {
   const CallerScope scope(at);
-  demand_alike("dsm", {{"s", s}, {"eps", eps}}, at);
+  demand_alike("dsm", {{"the score", s}, {"eps", eps}}, at);
   demand_level("dsm", "sigma", sigma, eps, at);
   return half_square(s + scaled(eps, sigma));
 }
@@ -119,18 +117,18 @@ Tensor c3(const Tensor& eps, const Number& sigma, Where at) {
 
 Tensor sds(const Tensor& s, const Tensor& eps, const Number& sigma, const Tensor& xt, Where at) {
   const CallerScope scope(at);
-  demand_alike("sds", {{"s", s}, {"eps", eps}, {"x_t", xt}}, at);
+  demand_alike("sds", {{"the score", s}, {"eps", eps}, {"x_t", xt}}, at);
   demand_level("sds", "sigma", sigma, eps, at);
   return -dot((s + scaled(eps, sigma)).detach(), xt);
 }
 Tensor vsd(const Tensor& s, const Tensor& target, const Tensor& xt, Where at) {
   const CallerScope scope(at);
-  demand_alike("vsd", {{"s", s}, {"s*", target}, {"x_t", xt}}, at);
+  demand_alike("vsd", {{"the score", s}, {"s*", target}, {"x_t", xt}}, at);
   return -dot((s - target).detach(), xt);
 }
 Tensor red_diff(const Tensor& s, const Tensor& eps, const Tensor& x, const Number& alpha, const Number& sigma, Where at) {
   const CallerScope scope(at);
-  demand_alike("red_diff", {{"s", s}, {"eps", eps}, {"x", x}}, at);
+  demand_alike("red_diff", {{"the score", s}, {"eps", eps}, {"x", x}}, at);
   demand_level("red_diff", "sigma", sigma, eps, at);
   demand_level("red_diff", "alpha", alpha, eps, at);
   const Tensor level = sigma.like(eps, eps.rank()), inverse_ratio = level / alpha.like(eps, eps.rank());

@@ -6,6 +6,8 @@
 
 #include "losses/set_ups.h"
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::losses {
 namespace {
 
@@ -92,7 +94,7 @@ Population set_up(const NoisyEncoder& setup, const Level& level, Where at) {
   const FiniteData& data = setup.data;
   const Tensor all_codes = setup.codes();
   if (all_codes.rank() != 2 || all_codes.extent(0) != data.count())
-    throw Error(at, fmt::format("NoisyEncoder: {} data became codes of shape {}", data.count(), to_string(all_codes.shape())));
+    throw misfit(at, "NoisyEncoder", "the codes", fmt::format("[{}, m]", data.count()), all_codes);
   const int64_t m = all_codes.extent(1), d = data.dim();
   Population p = of_points(data, level, at);
   p.dim = d;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <variant>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::losses {
 
 Rows in_order(Rows r, const Tensor& share, const Tensor& weights, const Tensor& c) {
@@ -39,7 +41,7 @@ std::optional<Batch> as_batch(const AnyDistribution& law) {
 
 // A law of which no more is known than the concept demands.
 Population of_other(const AnyDistribution& law, const Tensor& c, const Level& level, Where at) {
-  if (c.defined() && c.extent(0) != 1) throw Error(at, fmt::format("conditions of shape {} for one law", to_string(c.shape())));
+  if (c.defined() && c.extent(0) != 1) throw misfit(at, "population", "the conditions of one law", "[1, m]", c);
   if (!level.alpha.is_single() || !level.sigma.is_single())
     throw Error(at, "a distribution of one's own takes one noise level, a number or a 0-d tensor");
   Population p;
@@ -77,7 +79,7 @@ Population of_law(const AnyDistribution& law, const Tensor& c, const Level& leve
   if (!b) return of_other(law, conditions, level, at);
   const int64_t j = std::visit([](const auto& l) { return l.log_probabilities().extent(0); }, *b);
   if (c.defined() && (conditions.rank() != 2 || conditions.extent(0) != j))
-    throw Error(at, fmt::format("conditions of shape {} for a batch of {} laws", to_string(c.shape()), j));
+    throw misfit(at, "population", "the conditions", fmt::format("[{}, m]", j), c);
   if (const Mixture* m = std::get_if<Mixture>(&*b)) return of_mixture(*m, conditions, level, at);
   return of_data(std::get<FiniteData>(*b), conditions, level, at);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
 #include "losses/demand.h"
 #include "losses/score_matching.h"
 
@@ -34,8 +35,7 @@ Tensor denoising_at(const TimedScore& s, const Tensor& x, const Tensor& eps, con
                     Where at) {
   const CallerScope scope(at);
   if (x.rank() != 2 || eps.shape() != x.shape() || t.shape() != Shape{x.extent(0)})
-    throw Error(at, fmt::format("denoising: x of shape {}, eps of shape {} and t of shape {}; [n, d], [n, d] and [n] are needed",
-                                to_string(x.shape()), to_string(eps.shape()), to_string(t.shape())));
+    throw misfit(at, "denoising", "x, eps and t", "[n, d], [n, d] and [n]", extents_of({x, eps, t}));
   demand_shape("denoising", {"alpha", noise.alpha}, t.shape(), at);
   demand_shape("denoising", {"sigma", noise.sigma}, t.shape(), at);
   const Tensor xt = column(noise.alpha) * x + column(noise.sigma) * eps, factor = weight(noise);

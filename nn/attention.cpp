@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::nn {
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, bool causal, Where at) {
@@ -49,8 +51,7 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, Where at) const { return 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const Tensor& other, Where at) const {
   const int64_t width = out.weight.extent(1);
   for (const Tensor* t : {&x, &other})
-    if (t->rank() < 2 || t->extent(-1) != width)
-      throw Error(at, fmt::format("MultiHeadAttention: {} for a width of {}; wanted is [.., places, width]", to_string(t->shape()), width));
+    if (t->rank() < 2 || t->extent(-1) != width) throw misfit(at, "MultiHeadAttention", "", fmt::format("[.., places, {}]", width), *t);
   const CallerScope scope(at);
   Tensors part;
   if (&x == &other) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
 #include "nn/fits.h"
 
 namespace scoregrad::nn {
@@ -14,8 +15,7 @@ FiLM::FiLM(int64_t condition, int64_t width, Options options, Where at) {
 Tensor FiLM::operator()(const Tensor& x, const Tensor& c, Where at) const {
   if (!c.defined()) throw Error(at, "FiLM: no condition was given; wanted is net(x, {.condition = c})");
   if (c.rank() < 1 || c.rank() > x.rank() || projection.weight.extent(0) != 2 * x.extent(-1))
-    throw Error(at, fmt::format("FiLM: condition {} for x {} and a projection {}", to_string(c.shape()), to_string(x.shape()),
-                                to_string(projection.weight.shape())));
+    throw misfit(at, "FiLM", "x, condition and projection", "[.., n], [.., m] and [2 n, m]", extents_of({x, c, projection.weight}));
   check_beside("FiLM", "a condition", c, c.rank() - 1, x, at);
   const CallerScope scope(at);
   Tensor both = projection(c, at);

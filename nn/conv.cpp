@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::nn {
 namespace {
 
@@ -31,9 +33,7 @@ void initialise(Layer& layer, const char* name, int axes, int64_t first, int64_t
 // The bias against the positions.
 Tensor biased(const Tensor& y, const Tensor& bias, Where at) {
   if (!bias.defined()) return y;
-  if (bias.rank() != 1 || bias.numel() != y.extent(1))
-    throw Error(
-        at, fmt::format("Conv: bias {} for a result {}; wanted are [out] and [n, out, ..]", to_string(bias.shape()), to_string(y.shape())));
+  if (bias.rank() != 1 || bias.numel() != y.extent(1)) throw misfit(at, "Conv", "the bias", Shape{y.extent(1)}, bias);
   Shape column{bias.numel()};
   for (int i = 2; i < y.rank(); ++i) column.push_back(1);
   return y + reshape(bias, column);

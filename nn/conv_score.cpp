@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
 #include "nn/fits.h"
 
 namespace scoregrad::nn {
@@ -23,8 +24,7 @@ ConvScore::ConvScore(int64_t channels, int64_t width, int64_t conditions, const 
 Tensor ConvScore::operator()(const Tensor& x, const Tensor& sigma, const Tensor& c, Where at) const {
   const CallerScope scope(at);
   if (x.rank() != 4 || c.rank() != 2 || sigma.rank() > 1)
-    throw Error(at, fmt::format("ConvScore: x {}, sigma {} and c {}; wanted are [n, channels, h, w], [n] or one number, and [n, m]",
-                                to_string(x.shape()), to_string(sigma.shape()), to_string(c.shape())));
+    throw misfit(at, "ConvScore", "x, sigma and c", "[n, channels, h, w], [n] or one number, [n, m]", extents_of({x, sigma, c}));
   check_beside("ConvScore", "sigma", sigma, sigma.rank(), x, at);
   check_beside("ConvScore", "a condition", c, 1, x, at);
   check_levels("ConvScore", sigma, at);

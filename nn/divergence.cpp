@@ -4,6 +4,7 @@
 
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/ops.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad::nn {
 namespace {
@@ -24,8 +25,7 @@ ValueAndDivergence divergence(const MLP& f, const Tensor& x, Where at) {
   if (!is_plain(f)) return scoregrad::divergence([&](const Tensor& y) { return f(y, at); }, x, {.create_graph = mode.recording}, at);
   const Tensor &first = f.layers.front().weight, &last = f.layers.back().weight;
   if (x.rank() != 2 || x.extent(1) != first.extent(1) || x.extent(1) != last.extent(0))
-    throw Error(at, fmt::format("divergence: an MLP from {} to {} numbers at x of shape {}; wanted is [B, D] to [B, D]", first.extent(1),
-                                last.extent(0), to_string(x.shape())));
+    throw misfit(at, "divergence", fmt::format("an MLP from {} to {} numbers", first.extent(1), last.extent(0)), "[n, d] to [n, d]", x);
   const auto [h1, slope1] = activated(f, f.layers[0](x, at), at);
   if (f.layers.size() == 2) return {f.layers[1](h1, at), matmul(slope1, sum(first * transpose(last), {1}))};
   const auto [h2, slope2] = activated(f, f.layers[1](h1, at), at);

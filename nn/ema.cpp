@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::nn {
 
 Swapped::Swapped(Tensors parameters, const Tensors& values, Where at) : parameters_(std::move(parameters)) {
@@ -9,9 +11,7 @@ Swapped::Swapped(Tensors parameters, const Tensors& values, Where at) : paramete
   if (values.size() != parameters_.size())
     throw Error(at, fmt::format("Swapped: {} values for {} parameters", values.size(), parameters_.size()));
   for (size_t i = 0; i < values.size(); ++i)
-    if (values[i].shape() != parameters_[i].shape())
-      throw Error(
-          at, fmt::format("Swapped: value {} is {}, its parameter {}", i, to_string(values[i].shape()), to_string(parameters_[i].shape())));
+    if (values[i].shape() != parameters_[i].shape()) throw misfit(at, "Swapped", fmt::format("value {}", i), parameters_[i], values[i]);
   for (const Tensor& p : parameters_) own_.push_back(clone(p));
   for (size_t i = 0; i < values.size(); ++i) copy_(parameters_[i], values[i]);
 }

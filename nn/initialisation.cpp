@@ -4,14 +4,15 @@
 
 #include <cmath>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::nn {
 namespace {
 
 struct Fans {
   double in, out;
   Fans(const char* who, const Shape& shape, Where at) {
-    if (shape.rank < 2 || numel(shape) == 0)
-      throw Error(at, fmt::format("{}: {} is no weight; wanted is [out, in] or [out, in, ..]", who, to_string(shape)));
+    if (shape.rank < 2 || numel(shape) == 0) throw misfit(at, who, "a weight", "[out, in, ..]", shape);
     const auto each = static_cast<double>(numel(shape)) / static_cast<double>(shape[0] * shape[1]);
     in = static_cast<double>(shape[1]) * each;
     out = static_cast<double>(shape[0]) * each;

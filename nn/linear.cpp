@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::nn {
 
 Linear::Linear(int64_t in, int64_t out, const Key& key, Options options, Where at) {
@@ -15,8 +17,7 @@ Linear::Linear(int64_t in, int64_t out, const Key& key, Options options, Where a
 
 Tensor Linear::operator()(const Tensor& x, Where at) const {
   if (bias.defined() && (bias.rank() != 1 || bias.numel() != weight.extent(0)))
-    throw Error(at, fmt::format("Linear: bias {} for weight {}; wanted are [out] and [out, in]", to_string(bias.shape()),
-                                to_string(weight.shape())));
+    throw misfit(at, "Linear", "weight and bias", "[out, in] and [out]", extents_of({weight, bias}));
   const CallerScope scope(at);
   const Tensor y = matmul(x, transpose(weight));
   return bias.defined() ? y + bias : y;

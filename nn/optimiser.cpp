@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::nn {
 
 Tensors clipped(const Tensors& grads, double bound, Where at) {
@@ -63,10 +65,7 @@ void Optimiser::begin(const Tensors& grads, Where at) {
   for (size_t i = 0; i < grads.size(); ++i) {
     const Tensor &g = grads[i], &p = parameters_[i];
     if (!g.defined()) throw Error(at, fmt::format("{}: gradient {} is undefined", name_, i));
-    if (g.shape() != p.shape() || g.dtype() != p.dtype() || g.device() != p.device())
-      throw Error(
-          at, fmt::format("{}: gradient {} is {} {} on {}, its parameter {} {} on {}", name_, i, name_of(g.dtype()), to_string(g.shape()),
-                          name_of(g.device()), name_of(p.dtype()), to_string(p.shape()), name_of(p.device())));
+    if (!is_like(p, g)) throw misfit(at, name_, fmt::format("gradient {}", i), p, g);
   }
   begin(at);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/mode.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad::nn {
 namespace {
@@ -14,14 +15,11 @@ Tensor level(const Operand& value, const Tensor& x) {
 
 // A level may repeat over x, but nothing may make x larger, as broadcasting would.
 void check(const char* op, const Tensor& s, const Tensor& xt, const Tensor& alpha, const Tensor& sigma, Where at) {
-  if (s.shape() != xt.shape())
-    throw Error(at, fmt::format("{}: {} came for x_t {}; both must have one shape", op, to_string(s.shape()), to_string(xt.shape())));
+  check_like(at, op, "what is predicted", xt, s);
   for (const Tensor* level : {&alpha, &sigma}) {
     bool fits = level->rank() <= xt.rank();
     for (int i = 0; fits && i < level->rank(); ++i) fits = level->shape().back(i) == xt.shape().back(i) || level->shape().back(i) == 1;
-    if (!fits)
-      throw Error(
-          at, fmt::format("{}: a level of shape {} does not broadcast to x_t {}", op, to_string(level->shape()), to_string(xt.shape())));
+    if (!fits) throw misfit(at, op, "a level", fmt::format("what broadcasts to {}", to_string(xt.shape())), *level);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "autograd/tensor/misfit.h"
 #include "nn/fits.h"
 
 namespace scoregrad::nn {
@@ -21,7 +22,7 @@ Tensor ResidualBlock::operator()(const Tensor& x, const Tensor& t, Where at) con
   const CallerScope scope(at);
   Tensor h = conv1(silu(norm1(x)));
   if (t.defined()) {
-    if (t.rank() != 2) throw Error(at, fmt::format("ResidualBlock: t {}; wanted is [n, embedding]", to_string(t.shape())));
+    if (t.rank() != 2) throw misfit(at, "ResidualBlock", "t", "[n, embedding]", t);
     check_beside("ResidualBlock", "t", t, 1, x, at);
     h = h + unsqueeze(unsqueeze(time(t), -1), -1);
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "autograd/graph/gradient.h"
+#include "autograd/tensor/misfit.h"
 #include "nn/fits.h"
 
 namespace scoregrad::nn {
@@ -14,7 +15,7 @@ Tensor beside(const char* what, const Tensor& extra, const Tensor& x, Where at) 
   s[s.rank - 1] = extra.extent(-1);
   if (extra.shape() == s) return extra;
   if (extra.rank() > s.rank)
-    throw Error(at, fmt::format("NoisyMLP: {} of shape {} for x {}", what, to_string(extra.shape()), to_string(x.shape())));
+    throw misfit(at, "NoisyMLP", what, with_letter(x.shape(), s.rank - 1, "m"), extra, "leading axes may be left out");
   Tensor aligned = extra;
   while (aligned.rank() > 1 && aligned.rank() < s.rank) aligned = unsqueeze(aligned, -2);
   return broadcast_to(aligned, s);
@@ -24,8 +25,8 @@ Tensor beside(const char* what, const Tensor& extra, const Tensor& x, Where at) 
 
 Tensor level_beside(const Tensor& level, const Tensor& x, Where at) {
   if (level.rank() >= x.rank())
-    throw Error(at, fmt::format("noise levels {} for x {}; wanted are one a row, or one", to_string(level.shape()), to_string(x.shape())));
-  check_beside("noise levels", "levels", level, level.rank(), x, at);
+    throw misfit(at, "noise levels", "", fmt::format("[{}] or one number", x.rank() > 0 ? std::to_string(x.extent(0)) : ""), level);
+  check_beside("noise levels", "", level, level.rank(), x, at);
   if (level.rank() == 0) return level;
   Shape s = level.shape();
   while (s.rank < x.rank()) s.push_back(1);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::nn {
 
 AttentionBlock::AttentionBlock(int64_t channels, int64_t heads, int64_t groups, const Key& key, Options options, Where at)
@@ -30,14 +32,14 @@ UNet::UNet(const UNetOptions& how, const Key& key, Options options, Where at) {
   for (size_t i = 0; i < how.widths.size(); ++i) {
     const Key k = key.fold("level").fold(i);
     const int64_t own = how.widths[i], coarser = i + 1 < how.widths.size() ? how.widths[i + 1] : own;
-    Level level;
+    Resolution here;
     for (int64_t n = 0; n < how.blocks; ++n) {
-      level.down.push_back(block(n == 0 ? width : own, own, k.fold("down").fold(n)));
-      level.up.push_back(block((n == 0 ? coarser : own) + own, own, k.fold("up").fold(n)));
+      here.down.push_back(block(n == 0 ? width : own, own, k.fold("down").fold(n)));
+      here.up.push_back(block((n == 0 ? coarser : own) + own, own, k.fold("up").fold(n)));
     }
-    if (i + 1 < how.widths.size()) level.shrink = Conv2d(own, own, 3, {.stride = 2, .padding = 1}, k.fold("shrink"), options, at);
-    if (i > 0) level.grow = Conv2d(own, own, 3, {.padding = 1}, k.fold("grow"), options, at);
-    levels.push_back(std::move(level));
+    if (i + 1 < how.widths.size()) here.shrink = Conv2d(own, own, 3, {.stride = 2, .padding = 1}, k.fold("shrink"), options, at);
+    if (i > 0) here.grow = Conv2d(own, own, 3, {.padding = 1}, k.fold("grow"), options, at);
+    resolutions.push_back(std::move(here));
     width = own;
   }
   for (int i = 0; i < 2; ++i) middle.push_back(block(width, width, key.fold("middle").fold(i)));
@@ -50,9 +52,9 @@ Tensor UNet::operator()(const Tensor& x, const Tensor& noise, const Tensor& c, W
   const int64_t told = embed.empty() ? 0 : embed[0].weight.extent(1) - 2 * features.frequencies.extent(0);
   if (x.rank() != 4 || (noise.rank() != 0 && noise.shape() != Shape{x.extent(0)}) || c.defined() != (told > 0) ||
       (c.defined() && c.extent(-1) != told))
-    throw Error(at, fmt::format("UNet: x {}, noise {} and c {}; wanted are [n, channels, h, w], [n] or one number, and {}",
-                                to_string(x.shape()), to_string(noise.shape()), c.defined() ? to_string(c.shape()) : "none",
-                                told > 0 ? fmt::format("[n, {}]", told) : "none"));
+    throw misfit(at, "UNet", "x, noise and c",
+                 fmt::format("[n, channels, h, w], [n] or one number, {}", told > 0 ? fmt::format("[n, {}]", told) : "nothing"),
+                 extents_of({x, noise, c}));
   const CallerScope scope(at);
   const int64_t n = x.extent(0);
   Tensors context{features(broadcast_to(reshape(noise, {-1, 1}), {n, 1}))};
@@ -61,19 +63,19 @@ Tensor UNet::operator()(const Tensor& x, const Tensor& noise, const Tensor& c, W
 
   Tensor h = in(x);
   Tensors seen;
-  for (const Level& level : levels) {
-    for (const ResidualBlock& block : level.down) seen.push_back(h = block(h, t));
-    if (level.shrink.weight.defined()) h = level.shrink(h);
+  for (const Resolution& each : resolutions) {
+    for (const ResidualBlock& block : each.down) seen.push_back(h = block(h, t));
+    if (each.shrink.weight.defined()) h = each.shrink(h);
   }
   h = middle[0](h, t);
   for (const AttentionBlock& block : attention) h = block(h);
   h = middle[1](h, t);
-  for (size_t i = levels.size(); i-- > 0;) {
-    for (const ResidualBlock& block : levels[i].up) {
+  for (size_t i = resolutions.size(); i-- > 0;) {
+    for (const ResidualBlock& block : resolutions[i].up) {
       h = block(concat({h, seen.back()}, 1), t);
       seen.pop_back();
     }
-    if (i > 0) h = levels[i].grow(doubled(h, seen.back()));
+    if (i > 0) h = resolutions[i].grow(doubled(h, seen.back()));
   }
   return out(silu(norm(h)));
 }

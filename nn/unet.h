@@ -40,10 +40,10 @@ struct UNetOptions {
 /// 2020)
 struct UNet {
   /// What happens at one resolution.
-  struct Level {
+  struct Resolution {
     std::vector<ResidualBlock> down, up;
-    Conv2d shrink;  ///< to the next level, stride 2; none at the coarsest
-    Conv2d grow;    ///< after doubling, to the level before; none at the finest
+    Conv2d shrink;  ///< to the next one, stride 2; none at the coarsest
+    Conv2d grow;    ///< after doubling, to the one before; none at the finest
     static void fields(auto& m, auto visit) {
       visit("down", m.down);
       visit("up", m.up);
@@ -54,7 +54,7 @@ struct UNet {
   FourierFeatures features;
   std::vector<Linear> embed;  ///< features and c -> embedding -> embedding
   Conv2d in;
-  std::vector<Level> levels;
+  std::vector<Resolution> resolutions;
   std::vector<ResidualBlock> middle;      ///< two
   std::vector<AttentionBlock> attention;  ///< between them: one or none
   GroupNorm norm;
@@ -68,7 +68,7 @@ struct UNet {
     visit("features", m.features);
     visit("embed", m.embed);
     visit("in", m.in);
-    visit("levels", m.levels);
+    visit("resolutions", m.resolutions);
     visit("middle", m.middle);
     visit("attention", m.attention);
     visit("norm", m.norm);

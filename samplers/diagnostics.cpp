@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::samplers {
 namespace {
 
@@ -13,8 +15,7 @@ using Chain = std::vector<double>;
 
 std::vector<Chain> rows_of(const char* op, const Tensor& chains, int64_t shortest, Where at) {
   if (chains.rank() < 1 || chains.rank() > 2 || chains.extent(-1) < shortest)
-    throw Error(at,
-                fmt::format("{}: chains of shape {}; wanted is [n] or [m, n] with n at least {}", op, to_string(chains.shape()), shortest));
+    throw misfit(at, op, "the chains", "[n] or [m, n]", chains, fmt::format("n is at least {}", shortest));
   std::vector<double> all = chains.to_vector<double>();
   // Nothing here depends on the scale, but squares would leave the range of a double: the largest is brought to 1/2 .. 1, exactly.
   double largest = 0;
@@ -259,8 +260,7 @@ std::vector<Share> mode_weights(const Tensor& x, const Tensor& centres, double z
   const CallerScope scope(at);
   const NoGrad guard;
   if (x.rank() != 2 || centres.rank() != 2 || x.extent(1) != centres.extent(1) || centres.extent(0) == 0)
-    throw Error(at, fmt::format("mode_weights: particles of shape {} and centres of shape {}; wanted are [n, d] and [k, d]",
-                                to_string(x.shape()), to_string(centres.shape())));
+    throw misfit(at, "mode_weights", "particles and centres", "[n, d] and [k, d]", extents_of({x, centres}));
   // By differences: |x|^2 - 2 x'c + |c|^2 loses what tells two centres far from the origin apart.
   Tensors distances;
   for (int64_t k = 0; k < centres.extent(0); ++k) distances.push_back(sum(square(x - select(centres, 0, k)), {1}));

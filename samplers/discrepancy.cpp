@@ -5,18 +5,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::samplers {
 namespace {
 
 void check_sets(const char* op, const Tensor& x, const Tensor& y, Where at) {
   if (x.rank() != 2 || y.rank() != 2 || x.extent(1) != y.extent(1) || x.extent(0) < 3 || y.extent(0) < 3)
-    throw Error(at, fmt::format("{}: shapes {} and {}; wanted are [n, d] and [m, d] with n and m at least 3", op, to_string(x.shape()),
-                                to_string(y.shape())));
+    throw misfit(at, op, "", "[n, d] and [m, d]", extents_of({x, y}), "n and m are at least 3");
 }
 void check_pair(const char* op, const Tensor& x, const Tensor& y, Where at) {
   if (x.rank() != 2 || x.shape() != y.shape() || x.extent(0) < 3)
-    throw Error(
-        at, fmt::format("{}: shapes {} and {}; wanted are two [n, d] with n at least 3", op, to_string(x.shape()), to_string(y.shape())));
+    throw misfit(at, op, "", "[n, d] and [n, d]", extents_of({x, y}), "n is at least 3");
 }
 
 // Sums over the axes of a product of differences, (u_i - v_j)(x_i - y_j), one axis after another.   [n, m]

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::samplers {
 namespace {
 
@@ -40,14 +42,13 @@ Samples mala(const std::function<distributions::DensityAndScore(const Tensor&)>&
   const double e = steps.size;
   check_size("mala", e, at);
   check_steps("mala", steps.count, at);
-  if (x.rank() != 2) throw Error(at, fmt::format("mala: particles of shape {}; wanted is [n, d]", to_string(x.shape())));
+  if (x.rank() != 2) throw misfit(at, "mala", "the particles", "[n, d]", x);
   Walk walk("mala", x, steps.count, options, at);
   const auto evaluate = [&](const Tensor& points) {
     distributions::DensityAndScore out;
     walk.score([&](const Tensor& p) { return (out = law(p)).score; }, points);
     if (out.log_density.shape() != Shape{points.extent(0)})
-      throw Error(at, fmt::format("mala: a log density of shape {} for particles of shape {}; wanted is [n]",
-                                  to_string(out.log_density.shape()), to_string(points.shape())));
+      throw misfit(at, "mala", "the log density", Shape{points.extent(0)}, out.log_density);
     return out;
   };
   walk.each([&](const Tensors& in) {

@@ -7,6 +7,7 @@
 #include "autograd/graph/arithmetic.h"
 #include "autograd/graph/gradient.h"
 #include "autograd/tensor/create.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -36,8 +37,7 @@ struct CustomNode final : Node {
   }
   void check(const char* rule, const Tensor& part, const Shape& wanted) const {
     if (part.dtype() != dtype || !extends(part.shape(), wanted))
-      throw Error(at, fmt::format("{}: {} returned {} {} where {} {} is wanted", op(), rule, name_of(part.dtype()), to_string(part.shape()),
-                                  name_of(dtype), to_string(wanted)));
+      throw misfit(at, op(), std::string("what ") + rule + " returns", kind_of(dtype, wanted), kind_of(part));
   }
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
     const Tensors parts = rules.vjp(values(), y.get(*this), g);
@@ -52,8 +52,7 @@ struct CustomNode final : Node {
   Tensor jvp(std::span<const Tensor> t) const override {
     const Tensor tangent = rules.jvp ? rules.jvp(values(), y.get(*this), {t.begin(), t.end()}) : transposed(t);
     if (tangent.defined() && (tangent.dtype() != dtype || tangent.shape() != shape))
-      throw Error(at, fmt::format("{}: jvp returned {} {} for a result of {} {}", op(), name_of(tangent.dtype()),
-                                  to_string(tangent.shape()), name_of(dtype), to_string(shape)));
+      throw misfit(at, op(), "what jvp returns", kind_of(dtype, shape), kind_of(tangent));
     return tangent;
   }
   // h(u) = J'u is linear in u, so J t = d<h(u), t>/du at any u.
@@ -97,10 +96,7 @@ Tensor Custom::operator()(const Tensors& xs, Where at) const {
 }
 
 Tensor straight_through(const Tensor& value, const Tensor& surrogate, Where at) {
-  if (value.shape() != surrogate.shape() || value.dtype() != surrogate.dtype() || value.device() != surrogate.device())
-    throw Error(at, fmt::format("straight_through: the value is {} {} on {}, the surrogate {} {} on {}", name_of(value.dtype()),
-                                to_string(value.shape()), name_of(value.device()), name_of(surrogate.dtype()), to_string(surrogate.shape()),
-                                name_of(surrogate.device())));
+  check_like(at, "straight_through", "the surrogate", value, surrogate);
   return record<StraightThroughNode>("straight_through", at, alias(value), {&surrogate});
 }
 

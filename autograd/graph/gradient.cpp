@@ -7,17 +7,15 @@
 #include "autograd/graph/sweep.h"
 #include "autograd/graph/transform.h"
 #include "autograd/tensor/create.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
 
-std::string kind(const Tensor& x) { return x.defined() ? fmt::format("{} {}", name_of(x.dtype()), to_string(x.shape())) : "nothing"; }
-
 Tensor seed_of(const char* op, const Tensor& y, const GradOptions& o, Where at) {
   need_history(op, y, at);
   if (o.seed.defined()) {
-    if (o.seed.shape() != y.shape() || o.seed.dtype() != y.dtype())
-      throw Error(at, fmt::format("{}: a seed of {} wanted, {} came", op, kind(y), kind(o.seed)));
+    check_like(at, op, "the seed", y, o.seed);
     return o.seed;
   }
   if (y.numel() != 1)
@@ -69,8 +67,7 @@ std::vector<Cotangent> push(const char* op, const Tensors& ys, const Tensors& xs
   std::vector<Cotangent> seeds(xs.size());
   for (size_t i = 0; i < xs.size(); ++i) {
     need_tracked(op, xs[i], at);
-    if (!vs[i].defined() || vs[i].shape() != xs[i].shape() || vs[i].dtype() != xs[i].dtype())
-      throw Error(at, fmt::format("{}: a tangent of {} wanted, {} came", op, kind(xs[i]), kind(vs[i])));
+    check_like(at, op, "a tangent", xs[i], vs[i]);
     sources.push_back(xs[i].node());
     seeds[i].add(0, vs[i]);
   }

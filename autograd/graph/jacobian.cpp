@@ -6,6 +6,7 @@
 #include "autograd/graph/history.h"
 #include "autograd/graph/transform.h"
 #include "autograd/tensor/create.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -81,13 +82,11 @@ Tensors shaped(const char* op, const Application& a, int64_t count, int shared, 
 
 void check_rows(const char* op, const Tensor& y, const Tensor& x, Where at) {
   if (x.rank() < 1 || y.rank() < 1 || y.shape()[0] != x.shape()[0])
-    throw Error(
-        at, fmt::format("{}: f takes {} to {}; a function of rows keeps the first extent", op, to_string(x.shape()), to_string(y.shape())));
+    throw misfit(at, op, "x and f(x)", "[n, ..] and [n, ..]", extents_of({x, y}));
 }
 void check_field(const Tensor& y, const Tensor& x, Where at) {
   check_rows("divergence", y, x, at);
-  if (x.rank() != 2 || y.shape() != x.shape())
-    throw Error(at, fmt::format("divergence: f takes {} to {}; wanted is [B, D] to [B, D]", to_string(x.shape()), to_string(y.shape())));
+  if (x.rank() != 2 || y.shape() != x.shape()) throw misfit(at, "divergence", "x and f(x)", "[n, d] and [n, d]", extents_of({x, y}));
 }
 
 // One forward sweep a coordinate.
@@ -120,8 +119,7 @@ Tensor batch_jacobian(const Function& f, const Tensor& x, const GradOptions& opt
 Tensor hessian(const Function& f, const Tensor& x, const GradOptions& options, Where at) {
   refuse_seed("hessian", options, at);
   const Application a(of_list(f), {x}, options, at);
-  if (a.y.numel() != 1)
-    throw Error(at, fmt::format("hessian: f takes {} to {}, not to one number", to_string(x.shape()), to_string(a.y.shape())));
+  if (a.y.numel() != 1) throw misfit(at, "hessian", "f(x)", "one number", a.y);
   const Shape shape = joined("hessian", x.shape(), x.shape(), 0, at);
   if (x.numel() == 0 || !a.y.tracked()) return zeros(shape, like(x), at);
   const Tensor g = grad(a.y, a.xs[0], {.create_graph = true, .allow_unused = true}, at);
@@ -153,8 +151,7 @@ ValueAndDivergence divergence(const Function& f, const Tensor& x, const Tensor& 
   Shape one = v.shape();
   if (several) one = {v.shape()[1], v.shape()[2]};
   if (one != x.shape() || (several && v.shape()[0] == 0))
-    throw Error(at, fmt::format("divergence: probes of shape {} for x of shape {}; wanted is [B, D] or [M, B, D]", to_string(v.shape()),
-                                to_string(x.shape())));
+    throw misfit(at, "divergence", fmt::format("the probes of x {}", to_string(x.shape())), "[n, d] or [m, n, d]", v);
   const RecordingScope scope(a.create_graph);
   const auto estimate = [&](const Tensor& probe) { return sum(mul(probe, column(a.y, a.xs[0], probe, a.create_graph, at)), {1}, false); };
   if (!several) return {a.value(), finished(estimate(v), a.create_graph)};

@@ -2,6 +2,7 @@
 
 #include "autograd/graph/observer.h"
 #include "autograd/graph/order.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -74,8 +75,7 @@ void attend(Node& node, Cotangent& g) {
       for (int p = 0; p < g.size(); ++p)
         if (Tensor changed = hook(g[p].value); changed.defined()) {
           if (changed.shape() != node.shape || changed.dtype() != node.dtype)
-            throw Error(node.at, std::string("a hook on the result of ") + node.op() + " returned " + to_string(changed.shape()) +
-                                     ", not " + to_string(node.shape));
+            throw misfit(node.at, node.op(), "what a hook returns", kind_of(node.dtype, node.shape), kind_of(changed));
           g[p].value = changed;
         }
     if (extras.retains_grad) extras.grad = g.total().detach();

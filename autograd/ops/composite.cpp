@@ -6,6 +6,7 @@
 #include "autograd/graph/mode.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -137,8 +138,7 @@ Tensor log_softmax(Operand x, int64_t axis) {
 
 Tensor outer(Operand a, Operand b) {
   const Tensor &s = tensor_of(a, "outer"), &t = tensor_of(b, "outer");
-  if (s.rank() != 1 || t.rank() != 1)
-    throw Error(a.at, fmt::format("outer: two vectors are needed, not {} and {}", to_string(s.shape()), to_string(t.shape())));
+  if (s.rank() != 1 || t.rank() != 1) throw misfit(a.at, "outer", "", "[n] and [m]", extents_of({s, t}));
   const CallerScope line(a.at, "outer");
   return mul(Operand(unsqueeze(s, 1), a.at), t);
 }
@@ -146,7 +146,7 @@ Tensor outer(Operand a, Operand b) {
 Tensor dot(Operand a, Operand b) {
   const Tensor &s = tensor_of(a, "dot"), &t = tensor_of(b, "dot");
   if (s.rank() == 0 || t.rank() == 0 || s.extent(-1) != t.extent(-1))
-    throw Error(a.at, fmt::format("dot: the last axes of {} and {} differ", to_string(s.shape()), to_string(t.shape())));
+    throw misfit(a.at, "dot", "", "[.., n] and [.., n]", extents_of({s, t}));
   const CallerScope line(a.at, "dot");
   return sum(mul(a, t), {-1});
 }

@@ -1,14 +1,15 @@
 // Convolutions. The three parts are the partial derivatives of one trilinear form <y, x * w>, so each part's rule is the other two.
 #include <fmt/format.h>
 
+#include "autograd/backend/call_names.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
 
 using Part = ConvolutionPart;
-const char* part_name(Part p) { return p == Part::forward ? "forward" : p == Part::input ? "input" : "weight"; }
 
 Tensor computed(const char* op, Where at, Part part, const Tensor& a, const Tensor& b, const Shape& shape, const Convolution& geometry);
 
@@ -24,7 +25,7 @@ struct ConvolutionNode final : RuleNode {
   int saved_count() const override { return (a ? 1 : 0) + (b ? 1 : 0); }
   std::string attributes() const override {
     const auto pair = [](const int64_t(&v)[2]) { return to_string(Dims{v[0], v[1]}); };
-    return fmt::format("part={} stride={} padding={} dilation={} groups={}", part_name(part), pair(geometry.stride), pair(geometry.before),
+    return fmt::format("part={} stride={} padding={} dilation={} groups={}", name_of(part), pair(geometry.stride), pair(geometry.before),
                        pair(geometry.dilation), geometry.groups);
   }
   Tensor other(Part p, const Tensor& first, const Tensor& second, const Shape& to) const {
@@ -85,7 +86,7 @@ struct Call {
     if (t.device() != k.device())
       throw Error(at, fmt::format("{}: x on {} and weight on {}; use to(device)", op, name_of(t.device()), name_of(k.device())));
     if (x.rank != axes + 2 || w.rank != axes + 2)
-      refuse(axes == 1 ? "wanted are x [n, c, l] and weight [o, c, k]" : "wanted are x [n, c, h, w] and weight [o, c, kh, kw]");
+      throw misfit(at, op, "x and weight", axes == 1 ? "[n, c, l] and [o, c, k]" : "[n, c, h, w] and [o, c, kh, kw]", extents_of({t, k}));
     geometry.groups = o.groups;
     read(geometry.stride, o.stride, 1, 1, "stride");
     read(geometry.before, o.padding, 0, 0, "padding");

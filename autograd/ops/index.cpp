@@ -4,6 +4,7 @@
 
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -86,11 +87,7 @@ Shape checked(const char* op, Unit u, Where at, const Tensor& x, int axis, const
     shape = index.shape();
     for (int i = 0; i < x.rank(); ++i) fits = fits && (i == axis || shape[i] <= x.shape()[i]);
   }
-  if (!fits)
-    throw Error(at,
-                fmt::format("{}: an index of shape {} does not fit x of shape {} along axis {}; {}", op, to_string(index.shape()),
-                            to_string(x.shape()), axis,
-                            u == Unit::slices ? "it must have one axis" : "it must have x's rank and, off the axis, no larger extents"));
+  if (!fits) throw misfit(at, op, "the index", u == Unit::slices ? Extents("[n]") : "at most " + with_letter(x.shape(), axis, "n"), index);
   return shape;
 }
 
@@ -112,8 +109,7 @@ Tensor do_write(Unit u, const Operand& x, int64_t axis, const Tensor& index, con
   const int along = normal_axis(x.at, op, axis, t.rank());
   const Shape wanted = checked(op, u, x.at, t, along, index);
   if (s.shape() != wanted || s.dtype() != t.dtype() || s.device() != t.device())
-    throw Error(x.at, fmt::format("{}: src: {} {} wanted, {} {} came", op, name_of(t.dtype()), to_string(wanted), name_of(s.dtype()),
-                                  to_string(s.shape())));
+    throw misfit(x.at, op, "src", kind_of(t.dtype(), wanted), kind_of(s));
   Tensor y = allocate(x.at, t.shape(), t.dtype(), t.device());
   y.backend().call(x.at, calls::Copy{y.view(), t.view()});
   return added(u, x.at, std::move(y), t, along, index, s);
@@ -128,7 +124,7 @@ Tensor index_add(Operand x, int64_t axis, const Tensor& index, Operand src) { re
 
 Tensor embedding(Operand weight, const Tensor& index) {
   const Tensor& w = tensor_of(weight, "embedding");
-  if (w.rank() != 2) throw Error(weight.at, fmt::format("embedding: the table must be [n, d], not {}", to_string(w.shape())));
+  if (w.rank() != 2) throw misfit(weight.at, "embedding", "the table", "[n, d]", w);
   check_rank(defined(index, "embedding", weight.at).rank() + 1, "embedding", weight.at);
   const CallerScope line(weight.at, "embedding");
   Shape shape = index.shape();
@@ -138,6 +134,7 @@ Tensor embedding(Operand weight, const Tensor& index) {
 
 Tensor one_hot(const Tensor& index, int64_t classes, DType dtype, Where at) {
   check_rank(defined(index, "one_hot", at).rank() + 1, "one_hot", at);
+  const CallerScope line(at, "one_hot");
   Shape shape = index.shape();
   shape.push_back(classes);
   const Tensor none = zeros(shape, {dtype, index.device()}, at);

@@ -4,6 +4,7 @@
 
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -34,8 +35,7 @@ Tensor source(const Tensor& y, const Operand& x, const char* op, bool element_by
   if (t.dtype() != y.dtype() || t.device() != y.device())
     throw Error(x.at, fmt::format("{}: {} on {} into {} on {}; use to()", op, name_of(t.dtype()), name_of(t.device()), name_of(y.dtype()),
                                   name_of(y.device())));
-  if (broadcast_shapes(x.at, op, y.shape(), t.shape()) != y.shape())
-    throw Error(x.at, fmt::format("{}: {} wanted, {} came", op, to_string(y.shape()), to_string(t.shape())));
+  if (broadcast_shapes(x.at, op, y.shape(), t.shape()) != y.shape()) throw misfit(x.at, op, "", y, t);
   const NoGrad plain;
   const Tensor wide = t.shape() == y.shape() ? t : broadcast_to(t, y.shape());
   if (t.body().storage.get() != y.body().storage.get()) return wide;

@@ -3,6 +3,7 @@
 
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -44,7 +45,7 @@ struct Contiguous {
 
 // How far right of the main diagonal an element of the last two axes lies: column - row.   [rows, columns], int64
 Tensor offset(const Tensor& x, const char* op, Where at) {
-  if (x.rank() < 2) throw Error(at, fmt::format("{}: needs at least two axes, not the shape {}", op, to_string(x.shape())));
+  if (x.rank() < 2) throw misfit(at, op, "", "[.., n, m]", x);
   const auto count = [&](int64_t n) { return arange(0, static_cast<double>(n), 1, {int64, x.device()}); };
   return count(x.shape().back(0)) - unsqueeze(count(x.shape().back(1)), 1);
 }
@@ -61,7 +62,7 @@ Tensor concat(const Tensors& xs, int64_t axis, Where at) {
     bool fits = defined(x, "concat", at).rank() == shape.rank;
     for (int i = 0; fits && i < shape.rank; ++i) fits = i == along || x.shape()[i] == shape[i];
     if (!fits)
-      throw Error(at, fmt::format("concat: shapes {} and {} differ off axis {}", to_string(xs[0].shape()), to_string(x.shape()), along));
+      throw misfit(at, "concat", fmt::format("a tensor beside {}", to_string(xs[0].shape())), with_letter(xs[0].shape(), along, "n"), x);
     if (x.dtype() != xs[0].dtype() || x.device() != xs[0].device())
       throw Error(at, fmt::format("concat: operands of {} on {} and {} on {}; use to()", name_of(xs[0].dtype()), name_of(xs[0].device()),
                                   name_of(x.dtype()), name_of(x.device())));
@@ -83,8 +84,7 @@ Tensor stack(const Tensors& xs, int64_t axis, Where at) {
   const CallerScope line(at, "stack");
   Tensors pieces;
   for (const Tensor& x : xs) {
-    if (defined(x, "stack", at).shape() != xs[0].shape())
-      throw Error(at, fmt::format("stack: shapes {} and {} differ", to_string(xs[0].shape()), to_string(x.shape())));
+    if (defined(x, "stack", at).shape() != xs[0].shape()) throw misfit(at, "stack", "every tensor", xs[0], x);
     pieces.push_back(unsqueeze(x, along));
   }
   return concat(pieces, along, at);

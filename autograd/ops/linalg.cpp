@@ -2,16 +2,17 @@
 // algorithmic differentiation" (2008); Murray, "Differentiation of the Cholesky decomposition" (2016).
 #include <fmt/format.h>
 
+#include "autograd/backend/call_names.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
 
 const Tensor& square_matrix(const Operand& a, const char* op) {
   const Tensor& t = tensor_of(a, op);
-  if (t.rank() < 2 || t.shape().back(0) != t.shape().back(1))
-    throw Error(a.at, fmt::format("{}: needs square matrices [.., n, n], not the shape {}", op, to_string(t.shape())));
+  if (t.rank() < 2 || t.shape().back(0) != t.shape().back(1)) throw misfit(a.at, op, "", "[.., n, n]", t);
   if (!is_floating(t.dtype())) throw Error(a.at, fmt::format("{}: not defined for {}; use to(float64)", op, name_of(t.dtype())));
   return t;
 }
@@ -51,9 +52,7 @@ struct SolveNode final : RuleNode {
         triangle(part),
         a(Saved::operand(matrix)),
         x(Saved::result(y)) {}
-  std::string attributes() const override {
-    return whole ? "" : fmt::format("{}{}", triangle == Triangle::lower ? "lower" : "upper", transposed ? ", transposed" : "");
-  }
+  std::string attributes() const override { return whole ? "" : fmt::format("{}{}", name_of(triangle), transposed ? ", transposed" : ""); }
   int saved_count() const override { return 2; }
   Tensor read(const Tensor& m) const { return whole ? m : triangle == Triangle::lower ? tril(m) : triu(m); }
   Tensor solved(const Tensor& b, bool adjoint) const {
@@ -146,8 +145,7 @@ Tensor solved(const Operand& a, const Operand& b, bool whole, Triangle triangle,
   const char* op = whole ? "solve" : "triangular_solve";
   const Tensor &m = square_matrix(a, op), &r = tensor_of(b, op);
   if (r.rank() < 2 || r.shape().back(1) != m.shape().back(0))
-    throw Error(a.at, fmt::format("{}: {} has no solution against {}; wanted are [.., n, n] and [.., n, k] (a vector is unsqueeze(b, -1))",
-                                  op, to_string(m.shape()), to_string(r.shape())));
+    throw misfit(a.at, op, "", "[.., n, n] and [.., n, k]", extents_of({m, r}), "a vector is unsqueeze(b, -1)");
   if (m.dtype() != r.dtype() || m.device() != r.device())
     throw Error(a.at, fmt::format("{}: operands of {} on {} and {} on {}; use to()", op, name_of(m.dtype()), name_of(m.device()),
                                   name_of(r.dtype()), name_of(r.device())));

@@ -5,6 +5,7 @@
 
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -129,8 +130,7 @@ Tensor flip(Operand x, const Axes& axes) {
 
 Tensor diagonal(Operand operand) {
   const Tensor& x = tensor_of(operand, "diagonal");
-  if (x.rank() < 2 || x.extent(-1) != x.extent(-2))
-    throw Error(operand.at, fmt::format("diagonal: {} is not a square matrix", to_string(x.shape())));
+  if (x.rank() < 2 || x.extent(-1) != x.extent(-2)) throw misfit(operand.at, "diagonal", "", "[.., n, n]", x);
   return record_linear(DiagonalRule{}, operand, diagonal_view(x));
 }
 

@@ -7,6 +7,7 @@
 #include "autograd/graph/mode.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -30,8 +31,7 @@ struct Windows {
   Windows(const char* op, int axes, const Operand& ox, const PerAxis& kernel, const PoolOptions& options, double beyond) {
     Tensor x = tensor_of(ox, op);
     if (x.rank() != axes + 2 || !is_floating(x.dtype()))
-      throw Error(ox.at, fmt::format("{}: x {} of {}; wanted is {}, floating", op, to_string(x.shape()), name_of(x.dtype()),
-                                     axes == 1 ? "[n, c, l]" : "[n, c, h, w]"));
+      throw misfit(ox.at, op, "x", std::string("floating ") + (axes == 1 ? "[n, c, l]" : "[n, c, h, w]"), kind_of(x));
     const Dims k = spread(op, ox.at, "kernel", kernel, axes, 1), p = spread(op, ox.at, "padding", options.padding, axes, 0);
     const Dims s = options.stride.rank == 0 ? k : spread(op, ox.at, "stride", options.stride, axes, 1);
     Dims count;
@@ -109,8 +109,7 @@ Tensor upsample(Operand x, const PerAxis& scale, Interpolation between) {
   const Tensor& t = tensor_of(x, "upsample");
   const int axes = t.rank() - 2;
   if (axes < 1 || axes > 2 || !is_floating(t.dtype()))
-    throw Error(
-        x.at, fmt::format("upsample: x {} of {}; wanted is [n, c, l] or [n, c, h, w], floating", to_string(t.shape()), name_of(t.dtype())));
+    throw misfit(x.at, "upsample", "x", "floating [n, c, l] or [n, c, h, w]", kind_of(t));
   const Dims times = spread("upsample", x.at, "scale", scale, axes, 1);
   const CallerScope line(x.at, "upsample");
   if (between == Interpolation::nearest) {

@@ -108,7 +108,7 @@ TEST_CASE("a complaint names the caller's line, and so do the nodes of a score")
     FAIL("nothing was thrown");
   } catch (const Error& e) {
     CHECK(e.where().line == line);
-    CHECK(std::string(e.what()).find("shape them [n, 2]") != std::string::npos);
+    CHECK(std::string(e.what()).find("[n, 2] wanted for the points") != std::string::npos);
   }
   const Tensor at = x.detach().requires_grad();
   const Tensor s = law.score(at);

@@ -9,6 +9,7 @@
 #include "nn/mlp.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 
 using namespace scoregrad;
 using namespace scoregrad::distributions;
@@ -208,6 +209,11 @@ TEST_CASE("no per-sample loss broadcasts: each states the shapes that it wants")
     CHECK_THROWS_AS(fd_ssm([&](const Tensor&) { return other; }, column, column, 0.1), Error);
     CHECK_THROWS_AS(fd_ssm_energy([](const Tensor& x) { return x; }, column, column, 0.1), Error);
   }
+  CHECK(contains(message_of([&] { dsm(flat, column, 1); }), "dsm: [3, 1] wanted for the score, [3] came [at "));
+  CHECK(
+      contains(message_of([&] { esm(column.to(float32), column); }), "esm: float64 [3, 1] wanted for the score, float32 [3, 1] came [at "));
+  const Tensor tracked = column.detach().requires_grad();
+  CHECK(contains(message_of([&] { ism(sum(tracked, {1}), tracked); }), "ism: [3, 1] wanted for the score, [3] came [at "));
   // A level is one for all or one a row, and [3] is no row of [1, 3].
   for (const Tensor& level : {two_levels, flat}) {
     CHECK_THROWS_AS(dsm(ones({1, 3}, f64), ones({1, 3}, f64), level), Error);

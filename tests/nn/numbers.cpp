@@ -82,7 +82,7 @@ TEST_CASE("schedules of rates that are negative or not finite, and of no steps, 
 
 TEST_CASE("values that would broadcast onto a parameter are refused before anything is written") {
   const Tensor p = from({1, 2}).requires_grad();
-  CHECK(contains(message_of([&] { nn::Swapped({p}, {ones({1})}); }), "value 0 is [1], its parameter [2]"));
+  CHECK(contains(message_of([&] { nn::Swapped({p}, {ones({1})}); }), "Swapped: [2] wanted for value 0, [1] came"));
   CHECK(contains(message_of([&] { nn::Swapped({p}, {}); }), "0 values for 1 parameters"));
   CHECK(p.detach().to_vector<double>() == std::vector<double>{1, 2});
 }
@@ -93,16 +93,24 @@ TEST_CASE("noise levels, conditions and biases that would make x larger are refu
   const nn::EnergyMLP energy({.inputs = 2}, Key(1));
   const nn::Preconditioned<nn::NoisyMLP> karras{nn::NoisyMLP({.inputs = 2}, Key(1))};
   const nn::FiLM film(2, 2);
-  CHECK(contains(message_of([&] { nn::level_beside(levels, one); }), "noise levels: levels of shape [3] for x [1, 2]"));
+  CHECK(contains(message_of([&] { nn::level_beside(levels, one); }), "noise levels: [1] wanted, [3] came"));
   CHECK_THROWS_AS(score(one, levels), Error);
   CHECK_THROWS_AS(energy(one, levels), Error);
   CHECK_THROWS_AS(karras(one, levels), Error);
   CHECK(score(x, levels).shape() == x.shape());
-  CHECK(contains(message_of([&] { film(one, x); }), "FiLM: a condition of shape [3, 2] for x [1, 2]"));
-  CHECK(contains(message_of([&] { nn::score_from(nn::Predicts::eps, ones({3, 1}), x, 1, 1); }), "[3, 1] came for x_t [3, 2]"));
-  CHECK(contains(message_of([&] { nn::score_from(nn::Predicts::eps, one, one, 1, unsqueeze(levels, 1)); }), "a level of shape [3, 1]"));
-  CHECK(contains(message_of([&] { nn::prediction(nn::Predicts::x0, ones({2}), x, 1, 1); }), "[2] came for x_t [3, 2]"));
-  CHECK(contains(message_of([&] { nn::Linear(ones({1, 2}), ones({3}))(x); }), "Linear: bias [3] for weight [1, 2]"));
+  CHECK(contains(message_of([&] { film(one, x); }), "FiLM: [1, ..] wanted for a condition, [3, 2] came"));
+  CHECK(contains(message_of([&] {
+                   nn::score_from(nn::Predicts::eps, ones({3, 1}), x, 1, 1);
+                 }),
+                 "score_from: [3, 2] wanted for what is predicted, [3, 1] came"));
+  CHECK(contains(message_of([&] { nn::score_from(nn::Predicts::eps, one, one, 1, unsqueeze(levels, 1)); }),
+                 "wanted for a level, [3, 1] came"));
+  CHECK(contains(message_of([&] { nn::prediction(nn::Predicts::x0, ones({2}), x, 1, 1); }),
+                 "prediction: [3, 2] wanted for what is predicted, [2] came"));
+  CHECK(contains(message_of([&] {
+                   nn::Linear(ones({1, 2}), ones({3}))(x);
+                 }),
+                 "Linear: [out, in] and [out] wanted for weight and bias, [1, 2] and [3] came"));
   CHECK_THROWS_AS(nn::Linear(ones({3, 2}), ones({1}))(x), Error);
   const nn::ConvScore conv(1, 4, 2, Key(1));
   CHECK_THROWS_AS(conv(ones({1, 1, 4, 4}), levels, ones({1, 2})), Error);

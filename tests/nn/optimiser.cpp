@@ -189,9 +189,8 @@ TEST_CASE("what cannot be trained is refused by name, and gradients that do not 
   nn::Adam adam({p, q});
   const Tensor g = from({1, 1}, f64);
   CHECK(contains(message_of([&] { adam.step({g}); }), "1 gradients for 2 parameters"));
-  const std::string on = std::string(" on ") + name_of(default_device());
-  CHECK(contains(message_of([&] { adam.step({g, g}); }), "gradient 1 is float64 [2]" + on + ", its parameter float64 [1]" + on));
-  CHECK(contains(message_of([&] { adam.step({g, from({1})}); }), "gradient 1 is float32"));
+  CHECK(contains(message_of([&] { adam.step({g, g}); }), "Adam: [1] wanted for gradient 1, [2] came"));
+  CHECK(contains(message_of([&] { adam.step({g, from({1})}); }), "Adam: float64 [1] wanted for gradient 1, float32 [1] came"));
   CHECK(contains(message_of([&] { adam.step({g, Tensor()}); }), "gradient 1 is undefined"));
   CHECK(apart(p.detach(), from({1, -2}, f64)) == 0);
   CHECK(adam.steps.item() == 0);

@@ -91,7 +91,7 @@ TEST_CASE("mode weights count the particles nearest to each centre") {
   const std::vector<Share> shares = mode_weights(x, from({5, 5, -5, -5}, {2, 2}, f64));
   CHECK(apart(shares[0].share, 0.6) < 1e-15);
   CHECK(apart(shares[1].share, 0.4) < 1e-15);
-  CHECK(contains(message_of([&] { mode_weights(x, ones({2, 3}, f64)); }), "mode_weights: particles of shape [5, 2]"));
+  CHECK(contains(message_of([&] { mode_weights(x, ones({2, 3}, f64)); }), "wanted for particles and centres, [5, 2] and [2, 3] came"));
 }
 
 TEST_CASE("bulk and tail sizes and the R-hat of ranks are ArviZ's to 1e-12") {

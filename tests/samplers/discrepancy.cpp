@@ -89,7 +89,7 @@ TEST_CASE("sliced Wasserstein: a shift counts with its mean projection, order do
   CHECK(std::abs(moved * moved - 3) < 0.1);
   CHECK(apart(sliced_wasserstein(from({0, 5, 2}, {3, 1}, f64), from({1, 2, 7}, {3, 1}, f64), Key(1)), std::sqrt(5.0 / 3)) < 1e-12);
   CHECK(contains(message_of([&] { sliced_wasserstein(x, slice_axis(x, 0, 0, 5), Key(1)); }),
-                 "sliced_wasserstein: shapes [200, 3] and [5, 3]"));
+                 "sliced_wasserstein: [n, d] and [n, d] wanted, [200, 3] and [5, 3] came"));
 }
 
 TEST_CASE("the discrepancy of sets of different sizes is its definition, and its error that of repetitions") {

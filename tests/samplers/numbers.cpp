@@ -128,8 +128,8 @@ TEST_CASE("sizes, counts, tolerances and shares that are no such numbers are ref
 TEST_CASE("log densities with a column too many would broadcast, and are refused") {
   const Tensor x = ones({3, 1}, f64);
   const auto law = [](const Tensor& p) { return distributions::DensityAndScore{-0.5 * square(p), -p}; };
-  refused("mala: a log density of shape [3, 1]", [&] { mala(law, x, {.count = 2}, Key(1)); });
-  refused("log_likelihood: a log density of shape [3, 1]", [&] {
+  refused("mala: [3] wanted for the log density, [3, 1] came", [&] { mala(law, x, {.count = 2}, Key(1)); });
+  refused("log_likelihood: [3] wanted for the log density, [3, 1] came", [&] {
     log_likelihood(
         noisy({}), x, course(Edm{}, {0.1, 1}), [](const Tensor& p) { return -0.5 * square(p); }, Key(1));
   });

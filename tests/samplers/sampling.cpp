@@ -172,14 +172,22 @@ TEST_CASE("images are particles like rows, with the same draws") {
     CHECK(apart(whole.x, reshape(flat.x, images.shape())) == 0);
   }
   const auto density = [](const Tensor& x) { return DensityAndScore{-0.5 * sum(square(x), {-1}), -x}; };
-  CHECK(contains(message_of([&] { mala(density, images, {0.1, 2}, Key(1)); }), "mala: particles of shape [3, 3, 2, 2]"));
+  CHECK(contains(message_of([&] { mala(density, images, {0.1, 2}, Key(1)); }), "mala: [n, d] wanted for the particles, [3, 3, 2, 2] came"));
 }
 
 TEST_CASE("what does not fit is refused with the name of the sampler") {
   const ScoreFunction narrow_score = [](const Tensor& x) { return select(x, 1, 0); };
   const ScoreFunction score = [](const Tensor& x) { return -x; };
-  CHECK(contains(message_of([&] { langevin(narrow_score, start, {0.1, 2}, Key(1)); }), "langevin: a score of shape [3]"));
-  CHECK(contains(message_of([&] { langevin(score, zeros({3}, f64), {0.1, 2}, Key(1)); }), "wanted is [n, d]"));
+  CHECK(contains(message_of([&] { langevin(narrow_score, start, {0.1, 2}, Key(1)); }), "langevin: [3, 2] wanted for the score, [3] came"));
+  const ScoreFunction other_type = [](const Tensor& x) { return x.to(float32); };
+  CHECK(contains(message_of([&] {
+                   langevin(other_type, start, {0.1, 2}, Key(1));
+                 }),
+                 "langevin: float64 [3, 2] wanted for the score, float32 [3, 2] came"));
+  CHECK(contains(message_of([&] {
+                   langevin(score, zeros({3}, f64), {0.1, 2}, Key(1));
+                 }),
+                 "langevin: floating [n, d], or [n, ..] for images, wanted for the particles, float64 [3] came"));
   CHECK(contains(message_of([&] { langevin(score, start, {-0.1, 2}, Key(1)); }), "steps of size -0.1"));
   const NoisyScore noisy = scaled_score(scalar(1, f64));
   CHECK(contains(message_of([&] { reverse_sde(noisy, start, course(schedule, {0.1, 1.0}), Key(1)); }), "falling order"));
@@ -188,7 +196,7 @@ TEST_CASE("what does not fit is refused with the name of the sampler") {
   CHECK(contains(message_of([&] {
                    langevin(score, start, {0.1, 2}, Key(1), {.noise = [](int64_t, const Tensor&) { return zeros({2, 2}, f64); }});
                  }),
-                 "noise of shape [2, 2]"));
+                 "langevin: [3, 2] wanted for the noise, [2, 2] came"));
 }
 
 TEST_CASE("networks and compiled scores are scores as they are") {

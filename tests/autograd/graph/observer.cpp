@@ -119,10 +119,10 @@ TEST_CASE("a message names the op, the shapes and the user's line, through compo
   says(__LINE__, [&] { layer_norm(a, b, b); }, {"layer_norm", "[2, 3]", "[4]"});
   says(__LINE__, [&] { group_norm(a, 2, b, b); }, {"group_norm"});
   says(__LINE__, [&] { index_select(a, 0, i); }, {"index_select", "5"});
-  says(__LINE__, [&] { gather(a, 0, i); }, {"gather", "[2]", "[2, 3]"});
+  says(__LINE__, [&] { gather(a, 0, i); }, {"gather: at most [n, 3] wanted for the index, [2] came"});
   says(__LINE__, [&] { index_select(a, 0, b); }, {"index_select", "int64"});
-  says(__LINE__, [&] { one_hot(i, 3); }, {"5"});
-  says(__LINE__, [&] { embedding(a, i); }, {"5"});
+  says(__LINE__, [&] { one_hot(i, 3); }, {"one_hot: index 5"});
+  says(__LINE__, [&] { embedding(a, i); }, {"embedding: index 5"});
   says(__LINE__, [&] { solve(a, b); }, {"solve", "[2, 3]"});
   says(__LINE__, [&] { cholesky(a); }, {"cholesky", "[2, 3]"});
   says(__LINE__, [&] { inverse(zeros({2, 2}, {float64})); }, {"singular"});

@@ -87,7 +87,7 @@ TEST_CASE("what a result does not depend on is an error by name, or zeros where 
   CHECK(contains(message_of([&] { grad(y, draw({2})); }), "does not require a gradient"));
   CHECK(contains(message_of([&] { grad(draw({2}), x); }), "nothing that requires a gradient was used"));
   CHECK(contains(message_of([&] { grad(x * x, x); }), "[2] has several elements: give a seed"));
-  CHECK(contains(message_of([&] { grad(x * x, x, {.seed = ones({3}, {float64})}); }), "a seed of float64 [2] wanted, float64 [3] came"));
+  CHECK(contains(message_of([&] { grad(x * x, x, {.seed = ones({3}, {float64})}); }), "[2] wanted for the seed, [3] came"));
   check_close(grad(y, Tensors{x, x})[1], grad(y, x));  // the same target twice
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("hooks see a complete cotangent once and may replace it") {
   check_close(grad(y, x), 10 * (exp(x) + 2 * exp(2 * x)).detach());
   CHECK(calls == 1);
   register_hook(h, [](const Tensor& g) { return sum(g); });
-  CHECK(contains(message_of([&] { grad(y, x); }), "a hook on the result of exp returned [], not [3]"));
+  CHECK(contains(message_of([&] { grad(y, x); }), "exp: float64 [3] wanted for what a hook returns, float64 [] came"));
   CHECK_THROWS_AS(register_hook(draw({2}), [](const Tensor& g) { return g; }), Error);
 }
 

@@ -104,7 +104,7 @@ TEST_CASE("what cannot be convolved is refused with op and shapes") {
   const Tensor x = zeros({2, 3, 8, 8}), w = zeros({4, 3, 3, 3});
   const auto message = [&](const Tensor& a, const Tensor& b, const ConvOptions& o = {}) { return message_of([&] { conv2d(a, b, o); }); };
   CHECK(contains(message(x, zeros({4, 2, 3, 3})), "conv2d: x [2, 3, 8, 8] and weight [4, 2, 3, 3]: x has 3 channels and weight takes 2"));
-  CHECK(contains(message(x, zeros({4, 3, 3})), "wanted are x [n, c, h, w] and weight [o, c, kh, kw]"));
+  CHECK(contains(message(x, zeros({4, 3, 3})), "[n, c, h, w] and [o, c, kh, kw] wanted for x and weight"));
   CHECK(contains(message(x, zeros({4, 3, 9, 1})), "the kernel is longer than the padded x"));
   CHECK(contains(message(x, zeros({4, 3, 0, 1})), "the kernel has no elements"));
   CHECK(contains(message(x, w, {.stride = 0}), "stride [0] is out of range"));
@@ -112,7 +112,10 @@ TEST_CASE("what cannot be convolved is refused with op and shapes") {
   CHECK(contains(message(x, w, {.padding = -1}), "padding [-1] is out of range"));
   CHECK(contains(message(x, w, {.groups = 3}), "3 groups do not divide 4 outputs"));
   CHECK(contains(message(x, to(w, float64)), "conv2d: x of float32 and weight of float64"));
-  CHECK(contains(message_of([&] { conv1d(zeros({2, 3}), zeros({1, 3, 1})); }), "conv1d: x [2, 3] and weight [1, 3, 1]"));
+  CHECK(contains(message_of([&] {
+                   conv1d(zeros({2, 3}), zeros({1, 3, 1}));
+                 }),
+                 "conv1d: [n, c, l] and [o, c, k] wanted for x and weight, [2, 3] and [1, 3, 1] came"));
   CHECK(contains(message_of([&] { conv_transpose2d(x, zeros({3, 2, 2, 2}), {.stride = 2}, 2); }), "output_padding must be less than"));
   CHECK(contains(message_of([&] { conv_transpose2d(x, zeros({4, 2, 2, 2})); }), "x has 3 channels and weight takes 4"));
   CHECK(contains(message_of([&] { conv_transpose1d(zeros({1, 1, 1}), zeros({1, 1, 1}), {.padding = 3}); }), "larger than the result"));

@@ -22,6 +22,19 @@ TEST_CASE("gather, scatter_add, index_select and index_add follow their formulas
   check_close(x, {1, 2, 3, 4, 5, 6});  // nothing was written in place
 }
 
+TEST_CASE("an index that does not fit is told in the words of the op that was called") {
+  const Tensor i = indices({0, 1});
+  CHECK(contains(message_of([] { embedding(x[0], indices({0})); }), "embedding: [n, d] wanted for the table, [3] came [at "));
+  CHECK(contains(message_of([] { embedding(x, indices({0, 2})); }), "embedding: index 2 is out of range"));
+  CHECK(contains(message_of([] { embedding(x, from({0.0})); }), "embedding: the index is float32"));
+  CHECK(contains(message_of([&] { index_select(x, 1, unsqueeze(i, 0)); }), "index_select: [n] wanted for the index, [1, 2] came [at "));
+  CHECK(contains(message_of([&] { gather(x, 1, i); }), "gather: at most [2, n] wanted for the index, [2] came [at "));
+  CHECK(contains(message_of([&] {
+                   index_add(x, 1, i, ones({2, 2}));
+                 }),
+                 "index_add: float64 [2, 2] wanted for src, float32 [2, 2] came [at "));
+}
+
 TEST_CASE("indices out of range are refused, negative ones too") {
   for (int64_t bad : {int64_t{3}, int64_t{-1}, INT64_MAX, INT64_MIN}) {
     CAPTURE(bad);

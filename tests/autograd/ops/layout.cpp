@@ -109,5 +109,8 @@ TEST_CASE("x[i] is a view of one entry of the first axis, and differentiable") {
   const Tensor bytes = zeros({2, 2});
   fill_(bytes[0], 7);
   check_close(bytes, {7, 7, 0, 0});
+  CHECK(contains(message_of([] { concat({x, ones({2, 4})}, 0); }), "concat: [n, 3] wanted for a tensor beside [2, 3], [2, 4] came [at "));
+  CHECK(contains(message_of([] { stack({x, ones({2}, like(x))}); }), "stack: [2, 3] wanted for every tensor, [2] came [at "));
+  CHECK(contains(message_of([] { tril(ones({2})); }), "tril: [.., n, m] wanted, [2] came [at "));
   CHECK(contains(message_of([] { x[2]; }), "select: index 2 wanted of axis 0 of [2, 3], which has 2"));
 }
