@@ -7,6 +7,7 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/pass.h"
 #include "autograd/ops/rule.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad {
 namespace {
@@ -27,62 +28,64 @@ double unit_of(double eps, DType dtype) {
   return eps > 0 ? std::min(1.0, std::exp2(std::floor((room - std::log2(eps)) / 2))) : 1;
 }
 
-// y = n w + b with n = (x - mean) rate. The derivative of n is the symmetric map t -> rate (t - mean(t) - n mean(n t)) in each group.
+// n of an element, and the derivative of n, which is a symmetric map of each group. Both are read by tensors and as a program.
+constexpr auto standard = [](const auto& x, const auto& first, const auto& mean, const auto& rate) { return (x - first - mean) * rate; };
+constexpr auto slope = [](const auto& t, const auto& n, const auto& rate, const auto& mean_t, const auto& mean_nt) {
+  return rate * (t - mean_t - n * mean_nt);
+};
+// An expression of tensors while recording; else in one pass.
+template <class F, class... T>
+Tensor each(Where at, const Shape& shape, F expression, const T&... operands) {
+  return mode.recording ? expression(operands...) : one_pass(at, shape, expression, operands...);
+}
+
+// y = n w + b with n = (x - mean) rate.
 struct NormaliseNode final : RuleNode {
   double eps;
   Saved x, w;
-  Moments moments;  // no history: a second derivative recomputes them
+  Moments saved;  // no history
   NormaliseNode(const Tensor& y, Where line, double e, const Tensor& operand, const Tensor& weight, Moments m)
-      : RuleNode(y, line, Primitive::normalise), eps(e), x(Saved::operand(operand)), w(Saved::operand(weight)), moments(std::move(m)) {}
+      : RuleNode(y, line, Primitive::normalise), eps(e), x(Saved::operand(operand)), w(Saved::operand(weight)), saved(std::move(m)) {}
   std::string attributes() const override { return fmt::format("eps={}", eps); }
   int saved_count() const override { return 5; }
 
-  // Rate and n, with their history while recording.
-  std::pair<Tensor, Tensor> normal() const {
-    const Tensor v = x.get(*this);
-    const Tensor moved = v - moments.first;
-    if (!mode.recording) return {moments.rate, (moved - moments.mean) * moments.rate};
-    const Tensor centred = moved - average(moved), unit = largest(centred);
-    const Tensor rate = rsqrt(average(square(centred / unit)) + eps / square(unit)) / unit;
-    return {rate, centred * rate};
+  // With their history while recording: computed again, in a scale that suits derivatives too.
+  Moments moments(const Tensor& v) const {
+    if (!mode.recording) return saved;
+    const Tensor moved = v - saved.first, mean = average(moved), unit = largest(moved - mean);
+    return {saved.first, mean, rsqrt(average(square((moved - mean) / unit)) + eps / square(unit)) / unit};
   }
   // A power of two of at least 1 by which squares are divided that would overflow; a constant.
   static Tensor largest(const Tensor& centred) {
     const NoGrad plain;
     return centred.numel() == 0 ? ones_like(average(centred)) : maximum(binade(max(abs(centred), within, true)), 1);
   }
-  static Tensor map(const Tensor& t, const Tensor& rate, const Tensor& n) { return rate * (t - average(t) - n * average(n * t)); }
 
+  // Sums over positions serve the weight, the bias and, weighted, the means over the group: three passes over g and x.
   void vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const override {
-    if (!mode.recording) return plain_vjp(g, out, wanted);
-    const auto [rate, n] = normal();
-    if (wanted[0]) out[0] = map(g * w.get(*this), rate, n);
-    if (wanted[1]) out[1] = sum(g * n, {3}, true);
-    if (wanted[2]) out[2] = sum(g, {3}, true);
-  }
-  // The same in three passes over g and x: sums over positions serve the weight, the bias and, weighted, the means over the group.
-  void plain_vjp(const Tensor& g, std::span<Tensor> out, std::span<const char> wanted) const {
     const Tensor v = x.get(*this), weight = w.get(*this);
+    const Moments m = moments(v);
     const auto over_positions = [](const Tensor& t) { return t.extent(3) == 1 ? t : sum(t, {3}, true); };
     const Tensor sum_g = over_positions(g);
-    const Tensor sum_gn = over_positions(one_pass(
-        at, shape, [](Expr a, Expr b, Expr f, Expr m, Expr r) { return a * ((b - f - m) * r); }, g, v, moments.first, moments.mean,
-        moments.rate));
+    const auto times_n = [](const auto& a, const auto&... of_n) { return a * standard(of_n...); };
+    const Tensor sum_gn = over_positions(each(at, shape, times_n, g, v, m.first, m.mean, m.rate));
     if (wanted[1]) out[1] = sum_gn;
     if (wanted[2]) out[2] = sum_g;
     if (!wanted[0]) return;
     const double count = static_cast<double>(shape[2] * shape[3]);
     const Tensor mean_g = sum(sum_g * weight, {2}, true) / count, mean_gn = sum(sum_gn * weight, {2}, true) / count;
-    out[0] = one_pass(
-        at, shape,
-        [](Expr a, Expr b, Expr f, Expr m, Expr r, Expr scale, Expr mg, Expr mgn) { return r * (a * scale - mg - (b - f - m) * r * mgn); },
-        g, v, moments.first, moments.mean, moments.rate, weight, mean_g, mean_gn);
+    const auto to_x = [](const auto& a, const auto& scale, const auto& mean_a, const auto& mean_an, const auto& b, const auto& first,
+                         const auto& mean,
+                         const auto& rate) { return slope(a * scale, standard(b, first, mean, rate), rate, mean_a, mean_an); };
+    out[0] = each(at, shape, to_x, g, weight, mean_g, mean_gn, v, m.first, m.mean, m.rate);
   }
   Tensor jvp(std::span<const Tensor> t) const override {
-    const auto [rate, n] = normal();
+    const Tensor v = x.get(*this);
+    const Moments m = moments(v);
+    const Tensor n = each(at, shape, standard, v, m.first, m.mean, m.rate);
     Tensor total;
     const auto gather = [&](const Tensor& part) { total = total.defined() ? total + part : part; };
-    if (t[0].defined()) gather(map(t[0], rate, n) * w.get(*this));
+    if (t[0].defined()) gather(slope(t[0], n, m.rate, average(t[0]), average(n * t[0])) * w.get(*this));
     if (t[1].defined()) gather(n * t[1]);
     if (t[2].defined()) gather(broadcast_to(t[2], shape));
     return total;
@@ -104,9 +107,10 @@ Tensor normalised(Where at, const Tensor& x, const Tensor& weight, const Tensor&
                   at, x.shape(), [unit](Expr a, Expr first, Expr mean) { return square((a - first - mean) * unit); }, x, m.first, m.mean)) +
               eps * unit * unit) *
         unit;
-    y = one_pass(
-        at, x.shape(), [](Expr a, Expr first, Expr mean, Expr r, Expr scale, Expr shift) { return (a - first - mean) * r * scale + shift; },
-        x, m.first, m.mean, m.rate, weight, bias);
+    const auto scaled = [](Expr a, Expr first, Expr mean, Expr r, Expr scale, Expr shift) {
+      return standard(a, first, mean, r) * scale + shift;
+    };
+    y = one_pass(at, x.shape(), scaled, x, m.first, m.mean, m.rate, weight, bias);
   }
   return record<NormaliseNode>("normalise", at, y, {&x, &weight, &bias}, eps, x, weight, m);
 }
@@ -130,8 +134,8 @@ Tensor layer_norm(Operand x, Operand weight, Operand bias, double eps) {
   bool fits = w.rank() > 0 && w.rank() <= t.rank() && b.shape() == w.shape();
   for (int i = 0; fits && i < w.rank(); ++i) fits = t.shape().back(i) == w.shape().back(i);
   if (!fits)
-    throw Error(x.at, fmt::format("layer_norm: weight {} and bias {} must have the last extents of x {}", to_string(w.shape()),
-                                  to_string(b.shape()), to_string(t.shape())));
+    throw misfit(x.at, "layer_norm", fmt::format("weight and bias beside x {}", to_string(t.shape())), "the last extents of x",
+                 extents_of({w, b}));
   const CallerScope line(x.at, "layer_norm");
   int64_t leading = 1;
   for (int i = 0; i < t.rank() - w.rank(); ++i) leading *= t.shape()[i];
@@ -143,9 +147,8 @@ Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, doubl
   const Tensor &w = tensor_of(weight, "group_norm"), &b = tensor_of(bias, "group_norm"), &t = checked("group_norm", x, w, b, eps);
   const int64_t channels = t.rank() < 2 ? 0 : t.shape()[1];
   if (t.rank() < 2 || groups < 1 || channels % groups != 0 || w.shape() != Shape{channels} || b.shape() != Shape{channels})
-    throw Error(x.at, fmt::format("group_norm: x {} in {} groups with weight {} and bias {}; wanted are x [n, c, ..], weight and bias [c], "
-                                  "and a number of groups that divides c",
-                                  to_string(t.shape()), groups, to_string(w.shape()), to_string(b.shape())));
+    throw misfit(x.at, "group_norm", "x, weight and bias", "[n, c, ..], [c] and [c]", extents_of({t, w, b}),
+                 fmt::format("{} groups must divide c", groups));
   const CallerScope line(x.at, "group_norm");
   int64_t positions = 1;
   for (int i = 2; i < t.rank(); ++i) positions *= t.shape()[i];
@@ -157,8 +160,7 @@ Tensor group_norm(Operand x, int64_t groups, Operand weight, Operand bias, doubl
 Tensor instance_norm(Operand x, Operand weight, Operand bias, double eps) {
   const Tensor &w = tensor_of(weight, "instance_norm"), &b = tensor_of(bias, "instance_norm"), &t = checked("instance_norm", x, w, b, eps);
   if (t.rank() < 3 || w.shape() != Shape{t.shape()[1]} || b.shape() != Shape{t.shape()[1]})
-    throw Error(x.at, fmt::format("instance_norm: x {} with weight {} and bias {}; wanted are x [n, c, ..], weight and bias [c]",
-                                  to_string(t.shape()), to_string(w.shape()), to_string(b.shape())));
+    throw misfit(x.at, "instance_norm", "x, weight and bias", "[n, c, ..], [c] and [c]", extents_of({t, w, b}));
   return group_norm(x, std::max<int64_t>(1, t.shape()[1]), weight, bias, eps);
 }
 
