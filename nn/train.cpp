@@ -127,10 +127,7 @@ Trained train(const std::function<Tensor(const Tensors&, const Key&)>& step, con
     return out.empty() ? Tensor() : out[0];
   };
   const auto look = [&](int64_t next) { compiled.audit(arguments(next, o, key.fold(next), at), at); };
-  Trained run = loop(at_number, look, o, key, at);
-  run.replayed = compiled.replayed();
-  run.eager = compiled.refusal();
-  return run;
+  return loop(at_number, look, o, key, at);
 }
 
 }  // namespace scoregrad::nn

@@ -25,8 +25,6 @@ struct Trained {
   int64_t step = 0;          ///< steps taken in all
   int64_t resumed = 0;       ///< of which before this call
   bool interrupted = false;  ///< by SIGINT, SIGTERM or `progress`; the checkpoint, if any, is of `step`
-  int64_t replayed = 0;      ///< steps that were replays of a record
-  std::string eager = {};    ///< why steps could not be recorded, if they could not
 };
 
 /// Calls step(i, key.fold(i)) for i = 0, 1, .. options.steps - 1. The step computes a loss, updates what is in options.state and returns
@@ -41,7 +39,8 @@ Trained train(const std::function<Tensor(int64_t, const Key&)>& step, const Trai
 /// The same for a step that is a function of tensors: it does not know its number, it gets options.batch(i), in memory of its own, and a
 /// key whose words are in a tensor where the data are (options.batch, else options.state). So it is compiled (for_loop): called in its
 /// first three steps, in ever fewer later ones and before each checkpoint and the end, and replayed in between. What changes from step to
-/// step must be in tensors. A step that reads values on the host or cannot be recorded for another reason stays eager.
+/// step must be in tensors. A step that reads values on the host or cannot be recorded for another reason stays eager; a LoopWatch hears
+/// why.
 Trained train(const std::function<Tensor(const Tensors& batch, const Key&)>& step, const TrainOptions& options, const Key& key,
               Where at = Where::here());
 

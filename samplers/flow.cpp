@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/graph/jacobian.h"
+#include "autograd/tensor/misfit.h"
 
 namespace scoregrad::samplers {
 namespace {
@@ -34,7 +35,6 @@ Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course&
     const Tensor y = integrate(
         walk.x(), course.times[i], course.times[i + 1], [&] { return walk.next(); }, last);
     walk.evaluated(integrate.evaluations() - before);
-    walk.tells(integrate.step().replayed(), integrate.step().refusal());
     if (y.defined()) walk.to(y);
   }
   return walk.samples();
@@ -86,7 +86,7 @@ Samples dpm_solver(const NoisyScore& score, const Tensor& x, const Course& cours
 Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course& course,
                           const std::function<Tensor(const Tensor&)>& log_prior, const Key& key, const LikelihoodOptions& options,
                           Where at) {
-  if (x.rank() != 2) throw Error(at, fmt::format("log_likelihood: points of shape {}; wanted is [n, d]", to_string(x.shape())));
+  if (x.rank() != 2) throw misfit(at, "log_likelihood", "the points", "[n, d]", x);
   course.check("log_likelihood", false, false, at);
   if (options.probes < 0) throw Error(at, fmt::format("log_likelihood: {} probes", options.probes));
   const SamplerOptions run{.differentiable = options.differentiable, .progress = options.progress, .compile = options.compile};
@@ -116,8 +116,7 @@ Likelihood log_likelihood(const NoisyScore& score, const Tensor& x, const Course
   }
   if (walk.samples().stopped) throw Error(at, "log_likelihood: stopped on the way");
   const Tensor prior = log_prior(walk.x());
-  if (prior.shape() != Shape{n})
-    throw Error(at, fmt::format("log_likelihood: a log density of shape {} for {} points; wanted is [n]", to_string(prior.shape()), n));
+  if (prior.shape() != Shape{n}) throw misfit(at, "log_likelihood", "the log density", Shape{n}, prior);
   return {prior + select(y, 1, d), walk.x(), integrate.evaluations()};
 }
 

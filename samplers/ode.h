@@ -40,7 +40,6 @@ class Integrator {
   int64_t rejected() const { return rejected_; }
   /// Of the slope.
   int64_t evaluations() const { return evaluations_; }
-  const CompiledLoop& step() const { return step_; }
 
  private:
   Tensor adaptive(Tensor y, double from, double to, const std::function<bool()>& go, bool last);

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::samplers {
 
 void check_steps(const char* op, int64_t steps, Where at) {
@@ -12,9 +14,7 @@ void check_steps(const char* op, int64_t steps, Where at) {
 
 Walk::Walk(const char* op, const Tensor& x, int64_t steps, const SamplerOptions& options, Where at)
     : op_(op), options_(options), at_(at), line_(at), recording_(options.differentiable && mode.recording), steps_(steps) {
-  if (x.rank() < 2 || !is_floating(x.dtype()))
-    throw Error(at, fmt::format("{}: particles of shape {} and type {}; wanted is [n, d], or [n, ..] for images, floating", op,
-                                to_string(x.shape()), name_of(x.dtype())));
+  if (x.rank() < 2 || !is_floating(x.dtype())) throw misfit(at, op, "the particles", "floating [n, d], or [n, ..] for images,", kind_of(x));
   if (steps < 0 || options.first < 0) throw Error(at, fmt::format("{}: {} steps after {}", op, steps, options.first));
   samples_.x = options.differentiable ? x : x.detach();
 }
@@ -37,22 +37,14 @@ void Walk::each(compiled::Step f) { step_.emplace(std::move(f), compiled(number(
 
 Tensors Walk::step(const Tensors& arguments) {
   if (samples_.steps + 1 == steps_) step_->audit_next();
-  Tensors results = (*step_)(arguments, at_);
-  tells(step_->replayed(), step_->refusal());
-  return results;
-}
-
-void Walk::tells(int64_t replayed, const std::string& refusal) {
-  samples_.replayed = replayed;
-  if (!refusal.empty()) samples_.eager = refusal;
+  return (*step_)(arguments, at_);
 }
 
 Tensor Walk::draw(const Key& key, int64_t i) const {
   const Tensor& x = samples_.x;
   if (!options_.noise) return key.fold(i).tensor(x.device(), at_);
   const Tensor z = options_.noise(i, x);
-  if (z.shape() != x.shape() || z.dtype() != x.dtype())
-    throw Error(at_, fmt::format("{}: noise of shape {} for particles of shape {}", op_, to_string(z.shape()), to_string(x.shape())));
+  check_like(at_, op_, "the noise", x, z);
   return z;
 }
 
@@ -61,8 +53,7 @@ Tensor Walk::noise(const Tensor& drawn, const Tensor& x) const {
 }
 
 Tensor Walk::checked(const Tensor& s, const Tensor& x) const {
-  if (s.shape() != x.shape())
-    throw Error(at_, fmt::format("{}: a score of shape {} for particles of shape {}", op_, to_string(s.shape()), to_string(x.shape())));
+  check_like(at_, op_, "the score", x, s);
   return s;
 }
 

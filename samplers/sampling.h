@@ -37,15 +37,13 @@ struct SamplerOptions {
 /// Throws Error unless at least one step is asked for, and no more than fit into an int.
 void check_steps(const char* op, int64_t steps, Where at);
 
-/// Where a sampler ended.
+/// Where a sampler ended. How its steps ran is what a LoopWatch hears.
 struct Samples {
   Tensor x;                 ///< [n, d]
   int64_t steps = 0;        ///< made; fewer than asked for if it was stopped
   int64_t evaluations = 0;  ///< of the score, for all particles at once
   bool stopped = false;
   Tensor acceptance = {};  ///< share of proposals that each particle accepted; of samplers that propose   [n]
-  int64_t replayed = 0;    ///< steps, of a solver too, that were replays of a record
-  std::string eager = {};  ///< why steps could not be recorded, if they could not
 };
 
 /// The loop of a sampler: while (walk.next()) walk.to(walk.step(..)[0]), where a step is a function of tensors alone.
@@ -69,8 +67,6 @@ class Walk {
   Tensors step(const Tensors& arguments);
   /// How such a step is compiled, also by a solver of its own that makes about so many.
   LoopOptions compiled(int64_t steps) const { return for_loop(steps, options_.compile && !recording()); }
-  /// Takes over what a compiled step tells of itself.
-  void tells(int64_t replayed, const std::string& refusal);
   /// Host numbers for a step, like x.   [k]
   Tensor numbers(const std::vector<double>& values) const { return from(values, like(samples_.x), at_); }
   /// The i-th draw for a step: the words of its key, or what the options have in place of normals ...

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -21,4 +22,10 @@ inline double apart(const scoregrad::Tensor& got, const scoregrad::Tensor& want)
 inline double apart(double got, double want) {
   const double d = std::abs(got - want) / (1 + std::abs(want));
   return std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
+}
+/// The same shape, element type and numbers, -0 apart from 0 and each NaN from the others.
+inline bool same_bits(const scoregrad::Tensor& a, const scoregrad::Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
+  return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
 }

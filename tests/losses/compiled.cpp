@@ -3,13 +3,13 @@
 #include "autograd/compile/compile.h"
 #include "autograd/compile/loop.h"
 
-#include "autograd/compile/watch.h"
 #include "losses/c2_estimators.h"
 #include "losses/decomposition.h"
 #include "nn/mlp.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/message.h"
+#include "tests/watched.h"
 
 using namespace scoregrad;
 using namespace scoregrad::distributions;
@@ -42,24 +42,13 @@ double furthest(const Decomposition& a, const Decomposition& b) {
   return worst;
 }
 
-struct Watched {
-  Decomposition found;
-  int64_t replayed = 0;
-  std::string refusal;
-};
-Watched watched(const std::function<Decomposition()>& f) {
-  const LoopWatch watch;
-  Decomposition d = f();
-  return {std::move(d), watch.replayed(), watch.refusal()};
-}
-
 template <class Score, class Setup>
 void check_same(const Score& score, const Setup& setup, DecomposeOptions o) {
   const auto [got, replayed, refusal] = watched([&] { return decompose(score, setup, o, Key(5)); });
   CHECK(replayed == got.blocks);
   CHECK(refusal.empty());
   o.compile = false;
-  const Watched plain = watched([&] { return decompose(score, setup, o, Key(5)); });
+  const auto plain = watched([&] { return decompose(score, setup, o, Key(5)); });
   CHECK((plain.replayed == 0 && plain.found.blocks == got.blocks));
   CHECK(furthest(got, plain.found) < 1e-12);
 }
@@ -86,7 +75,7 @@ TEST_CASE("decompose replays its blocks under every set-up, sampled or summed, w
   o.tolerance = 1;  // the rule as it is
   o.block = 120;
   const auto sum = [&] { return decompose(score, encoder, o); };
-  const Watched got = watched(sum), plain = [&] {
+  const auto got = watched(sum), plain = [&] {
     o.compile = false;
     return watched(sum);
   }();

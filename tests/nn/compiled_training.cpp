@@ -13,6 +13,7 @@
 #include "tests/close.h"
 #include "tests/message.h"
 #include "tests/scratch.h"
+#include "tests/watched.h"
 
 using namespace scoregrad;
 
@@ -38,11 +39,11 @@ struct Run {
     ema.update();
     return loss;
   }
-  nn::Trained train(nn::TrainOptions o) {
+  Watched<nn::Trained> train(nn::TrainOptions o) {
     o.state = {{"net", net}, {"adam", adam}, {"ema", ema}};
     o.batch = [&](int64_t i) { return loader.batch(i); };
     if (!o.progress) o.progress = go_on;
-    return nn::train([&](const Tensors& batch, const Key& k) { return step(batch, k); }, o, Key(5));
+    return watched([&] { return nn::train([&](const Tensors& batch, const Key& k) { return step(batch, k); }, o, Key(5)); });
   }
   // What a checkpoint would hold, as numbers.
   std::vector<double> bytes() const {
@@ -63,8 +64,8 @@ double furthest(const Run& a, const Run& b) {
 
 TEST_CASE("train replays a step of tensors without being asked, and its switches turn that off") {
   Run compiled, off, eager;
-  const nn::Trained t = compiled.train({.steps = 120});
-  CHECK((t.step == 120 && t.replayed == 120 && t.eager.empty()));
+  const auto t = compiled.train({.steps = 120});
+  CHECK((t.found.step == 120 && t.replayed == 120 && t.refusal.empty()));
   CHECK(compiled.calls < 30);  // of either layout the first three, some later ones and those at the end
   CHECK(eager.train({.steps = 120, .compile = false}).replayed == 0);
   CHECK(eager.calls == 120);
@@ -89,9 +90,9 @@ TEST_CASE("a compiled run that stops anywhere and goes on ends with the bytes an
       done = static_cast<int64_t>(fraction * 120 + 0.5);
       return done != stop;
     };
-    const nn::Trained t = part.train(o);
+    const auto [t, replayed, refusal] = part.train(o);
     before = t.resumed;
-    CHECK((t.step == stop && t.replayed == stop - before && t.interrupted == (stop != 120)));
+    CHECK((t.step == stop && replayed == stop - before && t.interrupted == (stop != 120)));
   }
   CHECK(a.bytes() == b.bytes());
   CHECK(log_a.bytes() == log_b.bytes());
@@ -110,10 +111,10 @@ TEST_CASE("a step that reads its loss on the host stays eager, is called once a 
   const auto options = [](Run& r) {
     return nn::TrainOptions{.steps = 80, .progress = go_on, .batch = [&](int64_t i) { return r.loader.batch(i); }};
   };
-  const nn::Trained t = nn::train(reading(run), options(run), Key(5));
+  const auto t = watched([&] { return nn::train(reading(run), options(run), Key(5)); });
   CHECK((t.replayed == 0 && run.calls == 80 && losses.size() == 80));
-  CHECK(contains(t.eager, "read on the host"));
-  CHECK(contains(t.eager, "compiled_training.cpp:"));
+  CHECK(contains(t.refusal, "read on the host"));
+  CHECK(contains(t.refusal, "compiled_training.cpp:"));
   plain.train({.steps = 80, .compile = false});
   CHECK(furthest(run, plain) == 0);
 }
@@ -131,9 +132,9 @@ TEST_CASE("a loss that is kept for early stopping makes the steps eager, and the
         },
         {.steps = 500, .progress = [&](double) { return last.item() > 0.5; }, .compile = compiled}, Key(1));
   };
-  const nn::Trained got = run(true), want = run(false);
-  CHECK((got.step == want.step && got.interrupted && got.step > 50));
-  CHECK(contains(got.eager, "kept in a handle outside the step"));
+  const auto [got, replayed, refusal] = watched([&] { return run(true); });
+  CHECK((got.step == run(false).step && got.interrupted && got.step > 50));
+  CHECK(contains(refusal, "kept in a handle outside the step"));
 }
 
 TEST_CASE("host numbers that change in each step, captured handles that are assigned and histories that are kept leave the steps eager") {
@@ -168,8 +169,8 @@ TEST_CASE("host numbers that change in each step, captured handles that are assi
     Tensor ends[2];
     for (bool compiled : {false, true}) {
       Tensor w = from({3.0, -1.0}).requires_grad();
-      const nn::Trained t = nn::train(c.make(w), {.steps = 70, .progress = go_on, .compile = compiled}, Key(1));
-      if (compiled) CHECK(contains(t.eager, c.why));
+      const auto t = watched([&] { return nn::train(c.make(w), {.steps = 70, .progress = go_on, .compile = compiled}, Key(1)); });
+      if (compiled) CHECK(contains(t.refusal, c.why));
       CHECK(t.replayed <= 1);  // the first one, before it was known
       ends[compiled] = w.detach();
     }
@@ -213,7 +214,8 @@ TEST_CASE("a step that throws is the error that it would be eagerly, and a batch
   };
   nn::Loader in_order({data}, {.batch = 4, .shuffle = false}, Key(1)),
       odd({slice_axis(data, 0, 0, 63)}, {.batch = 4, .shuffle = false}, Key(1));
-  const nn::Trained t = nn::train(step, {.steps = 64, .progress = go_on, .batch = [&](int64_t i) { return in_order.batch(i); }}, Key(1));
+  const auto t = watched(
+      [&] { return nn::train(step, {.steps = 64, .progress = go_on, .batch = [&](int64_t i) { return in_order.batch(i); }}, Key(1)); });
   CHECK(t.replayed == 64);
   CHECK(w.item() == 1 + 4 * (64 * 63 / 2 + 64));
   CHECK(apart(data, arange(0, 64)) == 0);

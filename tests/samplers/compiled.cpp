@@ -3,8 +3,6 @@
 #include "autograd/compile/compile.h"
 #include "autograd/compile/loop.h"
 
-#include <cstring>
-
 #include "distributions/mixture.h"
 #include "nn/score.h"
 #include "samplers/diffusion.h"
@@ -13,6 +11,7 @@
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/message.h"
+#include "tests/watched.h"
 
 using namespace scoregrad;
 using namespace scoregrad::distributions;
@@ -66,11 +65,6 @@ const std::vector<std::pair<std::string, Sampler>> every_sampler = {
 // No matrix product: the bits of compiled steps are the eager ones.
 Tensor cubic(const Tensor& x, const Tensor& level) { return -x / (square(level) + 0.5) - 0.01 * x * square(x); }
 
-bool same_bits(const Tensor& a, const Tensor& b) {
-  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
-}
-
 }  // namespace
 
 TEST_CASE("every sampler replays its steps without being asked, with the bits of eager ones") {
@@ -81,32 +75,39 @@ TEST_CASE("every sampler replays its steps without being asked, with the bits of
       ++calls;
       return cubic(x, level);
     };
-    const Samples plain = sampler(score, {.compile = false});
-    CHECK(plain.replayed == 0);
+    const auto [plain, none, reason] = watched([&] { return sampler(score, {.compile = false}); });
+    CHECK(none == 0);
     CHECK(calls >= plain.evaluations);
     calls = 0;
-    const Samples got = sampler(score, {});
-    CHECK(got.replayed >= steps - 2);
-    CHECK(got.eager.empty());
+    const auto [got, replayed, refusal] = watched([&] { return sampler(score, {}); });
+    CHECK(replayed >= steps - 2);
+    CHECK(refusal.empty());
     CHECK(calls < plain.evaluations);
     CHECK(same_bits(got.x, plain.x));
     CHECK((got.steps == plain.steps && got.evaluations == plain.evaluations));
     if (plain.acceptance.defined()) CHECK(same_bits(got.acceptance, plain.acceptance));
 
     set_compile_by_default(false);
-    const Samples off = sampler(score, {});
+    const auto off = watched([&] { return sampler(score, {}); });
     set_compile_by_default(true);
-    CHECK((off.replayed == 0 && same_bits(off.x, plain.x)));
+    CHECK((off.replayed == 0 && same_bits(off.found.x, plain.x)));
   }
 }
 
 TEST_CASE("a compiled run in pieces makes the steps of one run, bit for bit, with matrix products too") {
   const nn::ScoreMLP net({.inputs = 2, .hidden = {8, 8}}, nn::Predicts::eps, Key(2), f64);
   const auto score = [&](const Tensor& x) { return net(x, scalar(0.7, f64)); };
-  const Samples whole = langevin(score, start, {0.1, 140}, Key(3)), one = langevin(score, start, {0.1, 70}, Key(3)),
-                two = langevin(score, one.x, {0.1, 70}, Key(3), {.first = 70});
+  const auto whole = watched([&] {
+    return langevin(score, start, {0.1, 140}, Key(3));
+  }),
+             one = watched([&] {
+               return langevin(score, start, {0.1, 70}, Key(3));
+             }),
+             two = watched([&] {
+               return langevin(score, one.found.x, {0.1, 70}, Key(3), {.first = 70});
+             });
   CHECK((whole.replayed == 140 && one.replayed == 70 && two.replayed == 70));
-  CHECK(same_bits(two.x, whole.x));
+  CHECK(same_bits(two.found.x, whole.found.x));
 }
 
 TEST_CASE("a score that reads values on the host stays eager, is called as often as ever, and says why") {
@@ -120,10 +121,10 @@ TEST_CASE("a score that reads values on the host stays eager, is called as often
     const Samples plain = sampler(score, {.compile = false});
     const int wanted = calls;
     calls = 0;
-    const Samples got = sampler(score, {});
+    const auto [got, replayed, refusal] = watched([&] { return sampler(score, {}); });
     CHECK(calls == wanted);
-    CHECK(got.replayed == 0);
-    CHECK(contains(got.eager, "read on the host"));
+    CHECK(replayed == 0);
+    CHECK(contains(refusal, "read on the host"));
     CHECK(same_bits(got.x, plain.x));
   }
 }
@@ -134,9 +135,9 @@ TEST_CASE("a score with a number of the host that changes at each call is comput
   const Samples plain = langevin(score, start, {0.1, 90}, Key(1), {.compile = false});
   const double left = temper;
   temper = 1;
-  const Samples got = langevin(score, start, {0.1, 90}, Key(1));
+  const auto [got, replayed, refusal] = watched([&] { return langevin(score, start, {0.1, 90}, Key(1)); });
   CHECK(temper == left);
-  CHECK(contains(got.eager, "a number of the host changed"));
+  CHECK(contains(refusal, "a number of the host changed"));
   CHECK(same_bits(got.x, plain.x));
 }
 
@@ -170,25 +171,26 @@ TEST_CASE("what a score captures in tensors may change: a replay reads it anew")
                          },
                      .compile = compiled});
   };
-  const Samples got = run(true);
+  const auto got = watched([&] { return run(true); });
   CHECK(got.replayed == 90);
-  CHECK(same_bits(got.x, run(false).x));
+  CHECK(same_bits(got.found.x, run(false).x));
 }
 
 TEST_CASE("given noise, compiled scores, energies and likelihoods are compiled through") {
   const auto noise = [](int64_t i, const Tensor& x) { return normal(x.shape(), Key(5).fold(i), f64); };
-  const Samples given = every_sampler[0].second(cubic, {.noise = noise});
+  const auto given = watched([&] { return every_sampler[0].second(cubic, {.noise = noise}); });
   CHECK(given.replayed == steps);
-  CHECK(same_bits(given.x, every_sampler[0].second(cubic, {.noise = noise, .compile = false}).x));
+  CHECK(same_bits(given.found.x, every_sampler[0].second(cubic, {.noise = noise, .compile = false}).x));
 
   auto inner = compile([](const Tensor& x, const Tensor& level) { return cubic(x, level); });
-  const Samples nested = every_sampler[2].second([&](const Tensor& x, const Tensor& level) { return inner(x, level); }, {});
-  CHECK((nested.replayed == steps && same_bits(nested.x, every_sampler[2].second(cubic, {}).x)));
+  const auto nested =
+      watched([&] { return every_sampler[2].second([&](const Tensor& x, const Tensor& level) { return inner(x, level); }, {}); });
+  CHECK((nested.replayed == steps && same_bits(nested.found.x, every_sampler[2].second(cubic, {}).x)));
 
   const nn::EnergyMLP energy({.inputs = 2, .hidden = {8}}, Key(3), f64);
-  const Samples by_energy = every_sampler[2].second(energy, {});
+  const auto by_energy = watched([&] { return every_sampler[2].second(energy, {}); });
   CHECK(by_energy.replayed == steps);
-  CHECK(apart(by_energy.x, every_sampler[2].second(energy, {.compile = false}).x) < 1e-12);
+  CHECK(apart(by_energy.found.x, every_sampler[2].second(energy, {.compile = false}).x) < 1e-12);
 
   const auto prior = [](const Tensor& x) { return -0.5 * sum(square(x), {-1}); };
   const auto wide = [](const Tensor& x, const Tensor& level) { return -x / (square(level) + 0.5); };
@@ -200,7 +202,7 @@ TEST_CASE("given noise, compiled scores, energies and likelihoods are compiled t
 }
 
 TEST_CASE("a short run is not recorded, and one that is differentiated neither") {
-  CHECK(langevin([](const Tensor& x) { return -x; }, start, {0.1, 8}, Key(1)).replayed == 0);
-  const Samples d = every_sampler[0].second(cubic, {.differentiable = true});
-  CHECK((d.replayed == 0 && d.eager.empty()));
+  CHECK(watched([] { return langevin([](const Tensor& x) { return -x; }, start, {0.1, 8}, Key(1)); }).replayed == 0);
+  const auto d = watched([] { return every_sampler[0].second(cubic, {.differentiable = true}); });
+  CHECK((d.replayed == 0 && d.refusal.empty()));
 }

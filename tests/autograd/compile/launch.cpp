@@ -1,6 +1,5 @@
 // A compiled step as one launch, on devices that can take calls down: the numbers of call by call, whatever moves, and call by call again
 // where it cannot be.
-#include <cstring>
 #include <thread>
 
 #include "autograd/backend/machine.h"
@@ -9,6 +8,7 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 #include "tests/catch.h"
+#include "tests/close.h"
 #include "tests/message.h"
 
 using namespace scoregrad;
@@ -17,12 +17,6 @@ namespace {
 
 bool on_gpu() { return backend(default_device()).begin_graph != nullptr; }
 const std::string expected_mode() { return on_gpu() ? "one launch" : "call by call"; }
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-  return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
-}
 
 // Noise from a key that moves on, a network with two layers, its gradient, momentum: what a training step is made of.
 struct Training {

@@ -1,6 +1,5 @@
 // Programs drawn at random, run eagerly and compiled side by side on states of their own: results and states must agree bit for bit.
 #include <cstdlib>
-#include <cstring>
 #include <random>
 
 #include "autograd/compile/compile.h"
@@ -9,16 +8,11 @@
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 #include "tests/catch.h"
+#include "tests/close.h"
 
 using namespace scoregrad;
 
 namespace {
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-  return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
-}
 
 // A step whose structure follows from a seed; it reads its arguments and its state, and writes the state.
 class RandomStep {
