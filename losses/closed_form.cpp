@@ -71,7 +71,9 @@ Frozen frozen(const AffineScore& score, const Tensor& mean, const Tensor& factor
   const double a2 = alpha * alpha;
   const Tensor s = a2 * matmul(factor, transpose(factor)) + sigma * sigma * identity(factor), s_inverse = inverse(s);
   const Tensor r = alpha * column(w, mean) + score.u, m = w + s_inverse;
-  const auto part = [&](const Tensor& by_mean, const Tensor& by_factor) { return Part{alpha * by_mean, a2 * matmul(by_factor, factor)}; };
+  const auto part = [&](const Tensor& by_mean, const Tensor& by_factor) {
+    return GaussianGradient{alpha * by_mean, a2 * matmul(by_factor, factor)};
+  };
   Frozen f;
   f.value = values(w, r, s, sigma);
   f.dsm = part(transposed(w, r), matmul(transpose(w), w));

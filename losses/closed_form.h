@@ -55,15 +55,15 @@ struct Encoder {
 Encoder encoder(const AffineScore& s, const Tensor& covariance, const Tensor& phi, double tau, double alpha, double sigma);
 
 /// Gradients in the mean and in the factor L of x ~ N(m, L L') under a frozen score without condition.
-struct Part {
+struct GaussianGradient {
   Tensor mean;    ///< [d]
   Tensor factor;  ///< [d, d]
 };
 struct Frozen {
   Values value;
-  Part dsm, esm, c2;
-  Part esm_detached;  ///< ESM without the path through its target
-  Part sds, vsd;      ///< score distillation and its variational form
+  GaussianGradient dsm, esm, c2;
+  GaussianGradient esm_detached;  ///< ESM without the path through its target
+  GaussianGradient sds, vsd;      ///< score distillation and its variational form
 };
 Frozen frozen(const AffineScore& s, const Tensor& mean, const Tensor& factor, double alpha, double sigma);
 

@@ -114,7 +114,7 @@ TEST_CASE("a law optimised under a frozen score: every formula against the exact
   const NoGrad guard;
   const cf::Frozen want = cf::frozen({symmetric, {}, u}, mean, factor, alpha, sigma);
   check_values(got, want.value);
-  const auto check = [&](const Term& t, const cf::Part& p) {
+  const auto check = [&](const Term& t, const cf::GaussianGradient& p) {
     CHECK(apart(total(t, "m"), p.mean) < 1e-12);
     CHECK(apart(total(t, "L"), p.factor) < 1e-12);
   };
