@@ -17,7 +17,7 @@ void save(const M& m, const std::string& path, Where at = Where::here()) {
 }
 /// Copies values of the same names into a state's own tensors. Throws Error listing every name that is missing or unknown and every shape
 /// or element type that differs; then nothing was written. `source` says where the values come from.
-void restore(const NamedTensors& state, const NamedTensors& values, const std::string& source, Where at = Where::here());
+void restore(const NamedTensors& state, const LoadedTensors& values, const std::string& source, Where at = Where::here());
 /// Reads what save wrote for such a module, on any device; as restore, all or nothing.
 template <Module M>
 void load(const M& m, const std::string& path, Where at = Where::here()) {

@@ -52,6 +52,14 @@ TEST_CASE("a file that does not fit changes nothing, and every misfit is named")
   CHECK(contains(message_of([&] { nn::load(nn::MLP({1, 2, 3, 4, 5, 6, 7, 8}, nn::silu, Key(2)), file.path()); }), "more"));
 }
 
+TEST_CASE("a tensor that the file has, but of a kind that was not read, is told with the reason") {
+  const std::string header = R"({"weight":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}})";
+  const ScratchFile file("complex.safetensors", static_cast<char>(header.size()) + std::string(7, '\0') + header + std::string(8, '\0'));
+  const std::string text = message_of([&] { nn::load(nn::Linear(ones({1, 1}), {}), file.path()); });
+  CHECK(contains(text, "'weight' was not read: elements of C64 are not supported"));
+  CHECK(contains(message_of([&] { nn::load(nn::Linear(ones({1, 1}), ones({1})), file.path()); }), "'bias' is missing"));
+}
+
 TEST_CASE("a module without some of its tensors is saved without them, two of one name are refused") {
   const ScratchFile file("bare.safetensors");
   nn::save(nn::Linear(ones({2, 2}), {}), file.path());
