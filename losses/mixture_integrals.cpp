@@ -59,13 +59,22 @@ std::vector<double> narrowest(const Mixture& noised) {
 
 }  // namespace
 
-double conditioning_of(const Mixture& noised) {
+double conditioning_of(const Mixture& law, const Level& level) {
   const NoGrad guard;
+  const Mixture noised = law.noised(level.alpha, level.sigma);
   const Tensor &c = noised.factors, each_alone = c / norm(c, {-1}, true), whitener = inverse(c);
   const auto size = [](const Tensor& x) { return sqrt(sum(square(x), {-2, -1})); };
-  const double of_widths = max(size(each_alone) * size(inverse(each_alone))).item() / static_cast<double>(noised.dim());
+  const double of_widths = max(size(each_alone) * size(inverse(each_alone))).item() / static_cast<double>(law.dim());
   const double of_place = max(norm(matmul(abs(whitener), unsqueeze(abs(noised.means), -1)), {-2, -1})).item();
-  return 4 * of_widths + of_place;  // a gradient in a narrow, turned factor loses most
+  double out = 4 * of_widths + of_place;
+  if (law.factors.tracked()) {
+    // Gradients in F are of the size S^-2 F beside losses of the size S^-1. Across the axes each entry of F is rounded by itself, and what
+    // one path loses another need not give back.
+    const bool turned = (max(abs(c - diag(diagonal(c)))) > 0).item();
+    const Tensor precision = matmul(transpose(whitener), whitener), &f = law.factors;
+    out += max(turned ? size(precision) * size(f) : size(matmul(precision, f))).item() / 4 + (turned ? of_place : 0);
+  }
+  return out;
 }
 
 // The components of about the same width beside their narrowest neighbour are integrated together, each over itself.

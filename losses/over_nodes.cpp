@@ -141,7 +141,7 @@ Expectation over_nodes(const Population& p, const OfRows& f, const Ledger& ledge
   };
   // Relative to the terms of each sum, what no refinement changes: the arithmetic of scores and losses, for which 64 roundings are allowed,
   // and what the law's own numbers lose. Errors of that size count as nothing unless it exceeds the tolerance itself.
-  const double unit = epsilon(p.options.dtype), rounding = (64 + 8 * (p.conditioning ? p.conditioning() : 1)) * unit;
+  const double unit = epsilon(p.options.dtype), rounding = (64 + 16 * (p.conditioning ? p.conditioning() : 1)) * unit;
   const double tolerance = std::max(o.tolerance, 256 * unit);
   const auto add_up = [&] {
     out.mean.assign(nests[0].sum().size(), 0.0), out.error = out.mean;

@@ -11,7 +11,7 @@ Population of_data(const distributions::FiniteData& law, const Tensor& c, const 
 /// The exact sum over a mixture: x_t over every component, x integrated out.
 std::vector<Integral> integrals_of(const distributions::Mixture& law, const Tensor& c, const Level& level, Where at);
 /// Population::conditioning of components.
-double conditioning_of(const distributions::Mixture& noised);
+double conditioning_of(const distributions::Mixture& law, const Level& level);
 /// Gives a population the exact sum over every datum and its noise.
 void sum_over(Population& p, const distributions::FiniteData& law, const Tensor& c, const Level& level, Where at);
 

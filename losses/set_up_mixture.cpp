@@ -55,7 +55,7 @@ Population of_mixture(const Mixture& law, const Tensor& c, const Level& level, W
   p.options = like(law.means);
   p.weights_move = law.log_weights.tracked();
   p.integrals = integrals_of(law, c, level, at);
-  p.conditioning = [=] { return conditioning_of(law.detached().noised(level.alpha, level.sigma)); };
+  p.conditioning = [=] { return conditioning_of(law, level); };
   if (p.weights_move) p.line = [=] { return line_rule(law.detached().noised(level.alpha, level.sigma), at); };
   p.draw = [=](int64_t n, const Key& key) {
     const CallerScope scope(at);

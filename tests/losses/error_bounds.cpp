@@ -44,6 +44,40 @@ TEST_CASE("finite data with duplicate points, whose places and weights follow c"
   }
 }
 
+TEST_CASE("several conditions, each with its own law and noise level, as those of a raw input that comes with x") {
+  for (int i = 0; i < 6; ++i) {
+    const Key key = Key(46).fold(i);
+    const std::vector<double> sigma{power(-3, 2, key.fold("first")), power(-3, 2, key.fold("second"))};
+    const Tensor c = from({0.3, -0.7}, {2, 1}, f64).requires_grad(), slope = linspace(-0.5, 1, 2, f64);
+    const Tensor at = normal({2}, key.fold("at"), f64), widths = from({0.05, 0.6}, f64);
+    const auto law_of = [&](const Tensor& each) {  // each [.., 1]
+      const Tensor means = unsqueeze(at + slope * each, -1);
+      return Mixture{slope * each, means, unsqueeze(unsqueeze(widths * exp(slope * each), -1), -1)};
+    };
+    const nn::MLP net({2, 5, 1}, nn::tanh, key.fold("net"), f64);
+    const ConditionalScore score = [&](const Tensor& xt, const Tensor& code) { return net(concat({xt, code}, 1)); };
+    const Decomposition d = decompose(score, Generated{c, law_of(c)}, {.sigma = from(sigma, f64), .wrt = {{"c", c}}});
+    CAPTURE(i, sigma[0], sigma[1], d.samples, d.integration);
+    CHECK(d.exact);
+    on_a_grid::Right mean{};
+    const std::vector<double> c_of = c.to_vector<double>();
+    for (size_t j = 0; j < 2; ++j) {
+      const Tensor one = from({c_of[j]}, f64).requires_grad();
+      const on_a_grid::Right right = on_a_grid::losses_of(law_of(one).noised(1, sigma[j]), one, score, sigma[j]);
+      const auto within = [&](const Term& term, double want) {
+        const Gradient& g = term.gradient.at("c").total;
+        const double got = g.mean[0].to_vector<double>()[j], stated = g.error[0].to_vector<double>()[j];
+        CAPTURE(j, got, stated, want);
+        CHECK(std::abs(got - want / 2) <= stated + 2e-14 * std::abs(want));
+      };
+      within(d.esm, right.slope.esm), within(d.ism, right.slope.ism), within(d.c2, right.slope.c2);
+      mean.value.esm += right.value.esm / 2, mean.value.c2 += right.value.c2 / 2, mean.value.dsm += right.value.dsm / 2;
+    }
+    for (const auto& [term, want] : {std::pair{&d.dsm, mean.value.dsm}, {&d.esm, mean.value.esm}, {&d.c2, mean.value.c2}})
+      CHECK(std::abs(term->value.mean - want) <= term->value.error + 2e-14 * want);
+  }
+}
+
 TEST_CASE("a free condition: the network's path alone, over a law of mixed widths") {
   for (int i = 0; i < 8; ++i) {
     const Key key = Key(42).fold(i);
