@@ -1,4 +1,4 @@
-// Extents and strides in place (rank <= 8), trivially copyable, so that a shape costs no allocation and reaches a GPU kernel by value.
+// ExtentsText and strides in place (rank <= 8), trivially copyable, so that a shape costs no allocation and reaches a GPU kernel by value.
 #pragma once
 #include <cstdint>
 #include <initializer_list>

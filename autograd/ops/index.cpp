@@ -87,7 +87,8 @@ Shape checked(const char* op, Unit u, Where at, const Tensor& x, int axis, const
     shape = index.shape();
     for (int i = 0; i < x.rank(); ++i) fits = fits && (i == axis || shape[i] <= x.shape()[i]);
   }
-  if (!fits) throw misfit(at, op, "the index", u == Unit::slices ? Extents("[n]") : "at most " + with_letter(x.shape(), axis, "n"), index);
+  if (!fits)
+    throw misfit(at, op, "the index", u == Unit::slices ? ExtentsText("[n]") : "at most " + with_letter(x.shape(), axis, "n"), index);
   return shape;
 }
 

@@ -4,7 +4,7 @@
 
 namespace scoregrad {
 
-Error misfit(Where at, const std::string& op, const std::string& what, const Extents& wanted, const Extents& came,
+Error misfit(Where at, const std::string& op, const std::string& what, const ExtentsText& wanted, const ExtentsText& came,
              const std::string& advice) {
   return {at, fmt::format("{}: {} wanted{}, {} came{}", op, wanted.text, what.empty() ? "" : " for " + what, came.text,
                           advice.empty() ? "" : "; " + advice)};
@@ -12,7 +12,7 @@ Error misfit(Where at, const std::string& op, const std::string& what, const Ext
 
 Error misfit(Where at, const std::string& op, const std::string& what, const Tensor& like, const Tensor& came) {
   const bool types = came.defined() && came.dtype() != like.dtype(), places = came.defined() && came.device() != like.device();
-  const auto described = [&](const Tensor& x) -> Extents {
+  const auto described = [&](const Tensor& x) -> ExtentsText {
     if (!types && !places) return x;
     return kind_of(x) + (places ? fmt::format(" on {}", name_of(x.device())) : "");
   };
@@ -29,7 +29,7 @@ void check_like(Where at, const char* op, const char* what, const Tensor& like, 
 
 std::string extents_of(const std::vector<Tensor>& xs) {
   std::string out;
-  for (size_t i = 0; i < xs.size(); ++i) out += (i == 0 ? "" : i + 1 < xs.size() ? ", " : " and ") + Extents(xs[i]).text;
+  for (size_t i = 0; i < xs.size(); ++i) out += (i == 0 ? "" : i + 1 < xs.size() ? ", " : " and ") + ExtentsText(xs[i]).text;
   return out;
 }
 

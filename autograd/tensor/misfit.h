@@ -5,17 +5,17 @@
 
 namespace scoregrad {
 
-/// Extents as a message names them: those of a shape or a tensor, or in letters, "[n, d]".
-struct Extents {
+/// ExtentsText as a message names them: those of a shape or a tensor, or in letters, "[n, d]".
+struct ExtentsText {
   std::string text;
-  Extents(const char* letters) : text(letters) {}
-  Extents(std::string letters) : text(std::move(letters)) {}
-  Extents(const Dims& shape) : text(to_string(shape)) {}
-  Extents(const Tensor& x) : text(x.defined() ? to_string(x.shape()) : "nothing") {}
+  ExtentsText(const char* letters) : text(letters) {}
+  ExtentsText(std::string letters) : text(std::move(letters)) {}
+  ExtentsText(const Dims& shape) : text(to_string(shape)) {}
+  ExtentsText(const Tensor& x) : text(x.defined() ? to_string(x.shape()) : "nothing") {}
 };
 
 /// "<op>: <wanted> wanted for <what>, <came> came"; without `what`, "<op>: <wanted> wanted, <came> came". An advice may follow.
-Error misfit(Where at, const std::string& op, const std::string& what, const Extents& wanted, const Extents& came,
+Error misfit(Where at, const std::string& op, const std::string& what, const ExtentsText& wanted, const ExtentsText& came,
              const std::string& advice = {});
 /// For a tensor that must be another's like: element types and devices are named where they differ.
 Error misfit(Where at, const std::string& op, const std::string& what, const Tensor& like, const Tensor& came);
