@@ -1,4 +1,4 @@
-// ExtentsText and strides in place (rank <= 8), trivially copyable, so that a shape costs no allocation and reaches a GPU kernel by value.
+// Extents and strides in place (rank <= 8), trivially copyable, so that a shape costs no allocation and reaches a GPU kernel by value.
 #pragma once
 #include <cstdint>
 #include <initializer_list>

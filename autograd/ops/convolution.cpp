@@ -106,7 +106,7 @@ struct Call {
       if (to[i] < least || to[i] > int64_t{1} << 30) refuse(fmt::format("{} {} is out of range", what, to_string(from)));
     }
   }
-  // ExtentsText along spatial axis i of two, where x and weight have four axes.
+  // Extents along spatial axis i of two, where x and weight have four axes.
   static int64_t along(const Shape& s, int i) { return i - 2 + s.rank < 2 ? 1 : s[i - 2 + s.rank]; }
   int64_t reach(int i) const { return geometry.dilation[i] * (along(w, i) - 1) + 1; }
   void check_groups(int64_t channels, const char* what) const {

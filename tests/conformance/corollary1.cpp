@@ -62,12 +62,12 @@ void corollary1_gaussian(const Field& test, Values& values) {
   const std::vector<Differentiated> wanted = differentiated("grad", at);
   add(values, losses::decompose(s, losses::InputDistribution{p}, options_for(wanted, alpha, sigma, quadrature::gauss_hermite(2))), wanted);
   const auto exact = losses::closed_form::frozen({w, {}, u}, p.mean, p.factor, alpha, sigma);
-  for (const auto& [name, part] : std::map<std::string, losses::closed_form::Part>{{"dsm", exact.dsm},
-                                                                                   {"esm", exact.esm},
-                                                                                   {"c2", exact.c2},
-                                                                                   {"esm_detached_target", exact.esm_detached},
-                                                                                   {"sds", exact.sds},
-                                                                                   {"vsd_kl", exact.vsd}})
+  for (const auto& [name, part] : std::map<std::string, losses::closed_form::GaussianGradient>{{"dsm", exact.dsm},
+                                                                                               {"esm", exact.esm},
+                                                                                               {"c2", exact.c2},
+                                                                                               {"esm_detached_target", exact.esm_detached},
+                                                                                               {"sds", exact.sds},
+                                                                                               {"vsd_kl", exact.vsd}})
     values.add("grad." + name, {{"m", part.mean}, {"L", tril(part.factor)}});
 
   const Packed packed(p.dim(), like(w));
