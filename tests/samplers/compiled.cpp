@@ -68,7 +68,9 @@ Tensor cubic(const Tensor& x, const Tensor& level) { return -x / (square(level) 
 }  // namespace
 
 TEST_CASE("every sampler replays its steps without being asked, with the bits of eager ones") {
-  for (const auto& [name, sampler] : every_sampler) {
+  for (const auto& named : every_sampler) {
+    const auto& [name, run] = named;
+    const auto& sampler = run;  // clang 14 captures no name of a structured binding
     CAPTURE(name);
     int calls = 0;
     const NoisyScore score = [&](const Tensor& x, const Tensor& level) {
@@ -111,7 +113,9 @@ TEST_CASE("a compiled run in pieces makes the steps of one run, bit for bit, wit
 }
 
 TEST_CASE("a score that reads values on the host stays eager, is called as often as ever, and says why") {
-  for (const auto& [name, sampler] : every_sampler) {
+  for (const auto& named : every_sampler) {
+    const auto& [name, run] = named;
+    const auto& sampler = run;  // clang 14 captures no name of a structured binding
     CAPTURE(name);
     int calls = 0;
     const NoisyScore score = [&](const Tensor& x, const Tensor& level) {
