@@ -21,7 +21,7 @@ void draw_plain(Random kind, const uint32_t key[2], uint64_t first, int64_t coun
       for (int i = 0; i < 4; ++i) *out++ = w[i];
     } else {
       constexpr int n = static_cast<int>(block_elements(DTypeOf<T>::value));
-      scalar::Bits<T> word[n];
+      scalars::Bits<T> word[n];
       for (int i = 0; i < n; ++i)
         if constexpr (n == 4)
           word[i] = w[i];
@@ -29,10 +29,10 @@ void draw_plain(Random kind, const uint32_t key[2], uint64_t first, int64_t coun
           word[i] = static_cast<uint64_t>(w[2 * i]) << 32 | w[2 * i + 1];
       for (int i = 0; i < n; i += 2) {
         if (kind == Random::uniform) {
-          *out++ = scalar::uniform_number<T>(word[i]);
-          *out++ = scalar::uniform_number<T>(word[i + 1]);
+          *out++ = scalars::uniform_number<T>(word[i]);
+          *out++ = scalars::uniform_number<T>(word[i + 1]);
         } else {
-          const scalar::Pair<T> z = scalar::normal_numbers<T>(word[i], word[i + 1]);
+          const scalars::Pair<T> z = scalars::normal_numbers<T>(word[i], word[i + 1]);
           *out++ = z.first;
           *out++ = z.second;
         }

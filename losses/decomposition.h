@@ -60,6 +60,8 @@ struct Gradient {
   Tensors mean, error;
   /// |gradient|, over all tensors.
   double norm() const;
+  /// Whether it has one element.
+  bool is_number() const { return mean.size() == 1 && mean[0].numel() == 1; }
 };
 /// A gradient in total and by path. What no path took is absent.
 struct PathGradient {

@@ -8,10 +8,8 @@
 namespace scoregrad::losses {
 namespace {
 
-bool is_number(const Gradient& g) { return g.mean.size() == 1 && g.mean[0].numel() == 1; }
-
 double size(const Gradient& g, std::optional<int64_t> element) {
-  if (!element) return is_number(g) ? g.mean[0].item() : g.norm();
+  if (!element) return g.is_number() ? g.mean[0].item() : g.norm();
   int64_t left = *element;
   for (const Tensor& t : g.mean) {
     if (left < t.numel()) return t.to_vector<double>()[static_cast<size_t>(left)];
@@ -23,7 +21,7 @@ double size(const Gradient& g, std::optional<int64_t> element) {
 }  // namespace
 
 report::BarChart by_path(const std::string& wanted, const std::vector<NamedTerm>& terms, std::optional<int64_t> element) {
-  const bool norm = !element && !is_number(terms.at(0).term->gradient.at(wanted).total);
+  const bool norm = !element && !terms.at(0).term->gradient.at(wanted).total.is_number();
   report::BarChart chart{
       .caption = fmt::format("{} for {}, by the path that it takes", norm ? "The gradient's norm" : "The gradient", wanted),
       .alt = fmt::format("Stacked bars of the gradient for {} of each loss, one part a path.", wanted),

@@ -28,13 +28,11 @@ std::string cell(double mean, double error, bool sampled) {
   return fmt::format("{:.{}f} +- {:.{}f}", mean, std::max(0, decimals), error, std::max(0, decimals));
 }
 
-bool is_number(const Gradient& g) { return g.mean.size() == 1 && g.mean[0].numel() == 1; }
-
 double norm(const Tensors& xs) { return Gradient{xs, {}}.norm(); }
 
 // One number stands as it is; several by their norm, with the norm of their errors.
 std::string cell(const Gradient& g, bool sampled) {
-  return is_number(g) ? cell(g.mean[0].item(), g.error[0].item(), sampled) : cell(norm(g.mean), norm(g.error), sampled);
+  return g.is_number() ? cell(g.mean[0].item(), g.error[0].item(), sampled) : cell(norm(g.mean), norm(g.error), sampled);
 }
 
 struct Column {
@@ -47,7 +45,7 @@ std::vector<Column> columns_of(const std::vector<NamedTerm>& rows, bool sampled)
   std::vector<Column> columns = {{"loss", [sampled](const Term& t) { return cell(t.value.mean, t.value.error, sampled); }}};
   for (const auto& [group, gradient] : rows[0].term->gradient) {
     const std::string name = group;
-    columns.push_back({is_number(gradient.total) ? "d/d " + name : "|d/d " + name + "|",
+    columns.push_back({gradient.total.is_number() ? "d/d " + name : "|d/d " + name + "|",
                        [name, sampled](const Term& t) { return cell(t.gradient.at(name).total, sampled); }});
     std::set<std::string> paths;
     for (const NamedTerm& row : rows)

@@ -7,7 +7,7 @@
 #include "reference/elements.h"
 #include "reference/run.h"
 
-namespace scoregrad::scalar {  // where the names in the table's values are looked up
+namespace scoregrad::scalars {  // where the names in the table's values are looked up
 
 #include "autograd/backend/scalar_int.inc"
 
@@ -58,7 +58,7 @@ void execute(const Instr& i, Register<T>* r) {
 }
 
 }  // namespace
-}  // namespace scoregrad::scalar
+}  // namespace scoregrad::scalars
 
 namespace scoregrad::on_reference {
 namespace {
@@ -66,7 +66,7 @@ namespace {
 template <class T, DType dtype>
 void run_typed(const calls::Elementwise& c) {
   const Program& p = c.program;
-  std::vector<scalar::Register<T>> registers(static_cast<size_t>(p.inputs + p.immediate_count + p.length));
+  std::vector<scalars::Register<T>> registers(static_cast<size_t>(p.inputs + p.immediate_count + p.length));
   for (int k = 0; k < p.immediate_count; ++k) {
     T& constant = registers[static_cast<size_t>(p.inputs + k)].number;
     if constexpr (is_floating(dtype))
@@ -76,15 +76,15 @@ void run_typed(const calls::Elementwise& c) {
   }
   for_each(c.shape, [&](const Dims& i) {
     for (int k = 0; k < p.inputs; ++k) {
-      scalar::Register<T>& r = registers[static_cast<size_t>(k)];
+      scalars::Register<T>& r = registers[static_cast<size_t>(k)];
       if (c.in[k].dtype == DType::boolean)
         r.truth = element<bool>(c.in[k].data, c.in[k].strides, i);
       else
         r.number = element<T>(c.in[k].data, c.in[k].strides, i);
     }
-    for (int k = 0; k < p.length; ++k) scalar::execute<T, dtype>(p.code[k], registers.data());
+    for (int k = 0; k < p.length; ++k) scalars::execute<T, dtype>(p.code[k], registers.data());
     for (int k = 0; k < p.outputs; ++k) {
-      const scalar::Register<T>& r = registers[p.results[k]];
+      const scalars::Register<T>& r = registers[p.results[k]];
       if (c.out[k].dtype == DType::boolean)
         element<bool>(c.out[k].data, c.out[k].strides, i) = r.truth;
       else
@@ -102,7 +102,7 @@ void run(Where, const calls::Elementwise& c) {
     case DType::float64:
       return run_typed<double, DType::float64>(c);
     case DType::int64:
-      return run_typed<scalar::Wrapping, DType::int64>(c);
+      return run_typed<scalars::Wrapping, DType::int64>(c);
     case DType::boolean:
       return run_typed<bool, DType::boolean>(c);
   }

@@ -18,8 +18,8 @@ struct Key {
 
 /// The bits behind element i: one word of the stream, or two, the high one first.
 template <class T>
-scalar::Bits<T> bits_of(const Key& key, uint64_t i) {
-  if constexpr (scalar::is_single<T>)
+scalars::Bits<T> bits_of(const Key& key, uint64_t i) {
+  if constexpr (scalars::is_single<T>)
     return philox_word(key.words, i);
   else
     return static_cast<uint64_t>(philox_word(key.words, 2 * i)) << 32 | philox_word(key.words, 2 * i + 1);
@@ -30,9 +30,9 @@ T number(Random kind, const Key& key, uint64_t i) {
   if constexpr (std::is_same_v<T, int64_t>) {
     return philox_word(key.words, i);
   } else if (kind == Random::uniform) {
-    return scalar::uniform_number<T>(bits_of<T>(key, i));
+    return scalars::uniform_number<T>(bits_of<T>(key, i));
   } else {  // normals 2j and 2j + 1 come from the bits of both
-    const scalar::Pair<T> z = scalar::normal_numbers<T>(bits_of<T>(key, i / 2 * 2), bits_of<T>(key, i / 2 * 2 + 1));
+    const scalars::Pair<T> z = scalars::normal_numbers<T>(bits_of<T>(key, i / 2 * 2), bits_of<T>(key, i / 2 * 2 + 1));
     return i % 2 == 0 ? z.first : z.second;
   }
 }

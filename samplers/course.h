@@ -1,5 +1,6 @@
 // The way a sampler takes through a noise schedule: which schedule, and at which times.
 #pragma once
+#include <algorithm>
 #include <functional>
 
 #include "distributions/distribution.h"
@@ -19,6 +20,8 @@ struct Course {
   std::vector<double> times;
 
   int64_t steps() const { return static_cast<int64_t>(times.size()) - 1; }
+  /// How many steps lie behind step `first`.
+  int64_t steps_from(int64_t first) const { return std::max<int64_t>(0, steps() - first); }
   Stage stage(int64_t i) const { return at(times.at(static_cast<size_t>(i))); }
   /// Throws Error unless the times are finite, at least two and strictly in order (`falling`: only so), and the schedule has an alpha above
   /// 0, a sigma and a diffusion of at least 0 at each of them; `dividing`: a sigma above 0 where each step begins.

@@ -13,7 +13,6 @@ void check_falling(const char* op, const std::vector<double>& times, Where at) {
     if (!(times[i + 1] < times[i]))
       throw Error(at, fmt::format("{}: time {} follows {}; noise is taken away in falling order", op, times[i + 1], times[i]));
 }
-int64_t left(const Course& course, const SamplerOptions& options) { return std::max<int64_t>(0, course.steps() - options.first); }
 
 // x' = c[1] x + c[2] s + c[3] z with the level c[0] of s, from time t to t'.
 std::vector<double> reverse_numbers(const Stage& now, const Stage& then) {
@@ -30,7 +29,7 @@ auto entries(const Tensor& numbers) {
 Samples reverse_sde(const NoisyScore& score, const Tensor& x, const Course& course, const Key& key, const SamplerOptions& options,
                     Where at) {
   course.check("reverse_sde", true, false, at);
-  Walk walk("reverse_sde", x, left(course, options), options, at);
+  Walk walk("reverse_sde", x, course.steps_from(options.first), options, at);
   walk.each([&](const Tensors& in) {
     const auto c = entries(in[1]);
     const Tensor& now = in[0];
@@ -49,7 +48,7 @@ Samples predictor_corrector(const NoisyScore& score, const Tensor& x, const Cour
   course.check("predictor_corrector", true, false, at);
   if (corrector.count < 0 || !(corrector.snr > 0) || !std::isfinite(corrector.snr))
     throw Error(at, fmt::format("predictor_corrector: {} corrector steps of ratio {}", corrector.count, corrector.snr));
-  Walk walk("predictor_corrector", x, left(course, options), options, at);
+  Walk walk("predictor_corrector", x, course.steps_from(options.first), options, at);
   walk.each([&](const Tensors& in) {  // x, numbers, and a draw for each step, the corrector's after the predictor's
     const auto c = entries(in[1]);
     Tensor y = c(1) * in[0] + c(2) * walk.score(score, in[0], c(0)) + c(3) * walk.noise(in[2], in[0]);
@@ -73,7 +72,7 @@ Samples ancestral(const NoisyScore& score, const Tensor& x, const Course& course
                   Where at) {
   course.check("ancestral", true, true, at);
   if (!(eta >= 0) || !std::isfinite(eta)) throw Error(at, fmt::format("ancestral: eta {} is not a number of at least 0", eta));
-  Walk walk("ancestral", x, left(course, options), options, at);
+  Walk walk("ancestral", x, course.steps_from(options.first), options, at);
   walk.each([&](const Tensors& in) {
     const auto c = entries(in[1]);
     const Tensor s = walk.score(score, in[0], c(0)), y = c(3) * ((in[0] + c(1) * s) / c(2)) - c(4) * s;

@@ -10,7 +10,6 @@
 namespace scoregrad::samplers {
 namespace {
 
-int64_t left(const Course& course, const SamplerOptions& options) { return std::max<int64_t>(0, course.steps() - options.first); }
 // How many steps a solver is likely to make: a tolerance wants a hundred, more or less.
 int64_t expected(const Course& course, const Ode& ode) { return ode.method == Method::dormand_prince ? 100 : course.steps(); }
 
@@ -19,7 +18,7 @@ int64_t expected(const Course& course, const Ode& ode) { return ode.method == Me
 Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course& course, const Ode& ode, const SamplerOptions& options,
                          Where at) {
   course.check("probability_flow", false, false, at);
-  Walk walk("probability_flow", x, left(course, options), options, at);
+  Walk walk("probability_flow", x, course.steps_from(options.first), options, at);
   const auto slope = [&](const Tensor& c, const Tensor& y) {
     return select(c, 0, 1) * y - select(c, 0, 2) * walk.score(score, y, select(c, 0, 0));
   };
@@ -42,7 +41,7 @@ Samples probability_flow(const NoisyScore& score, const Tensor& x, const Course&
 
 Samples ddim(const NoisyScore& score, const Tensor& x, const Course& course, const SamplerOptions& options, Where at) {
   course.check("ddim", false, true, at);
-  Walk walk("ddim", x, left(course, options), options, at);
+  Walk walk("ddim", x, course.steps_from(options.first), options, at);
   walk.each([&](const Tensors& in) {
     const auto c = [&](int64_t i) { return select(in[1], 0, i); };
     const Tensor s = walk.score(score, in[0], c(0));
@@ -58,7 +57,7 @@ Samples ddim(const NoisyScore& score, const Tensor& x, const Course& course, con
 
 Samples dpm_solver(const NoisyScore& score, const Tensor& x, const Course& course, const SamplerOptions& options, Where at) {
   course.check("dpm_solver", false, true, at);
-  Walk walk("dpm_solver", x, left(course, options), options, at);
+  Walk walk("dpm_solver", x, course.steps_from(options.first), options, at);
   Tensor before;                      // the denoised x of the last step
   double last = 0;                    // and how far that step went in log(alpha/sigma)
   walk.each([&](const Tensors& in) {  // x, numbers and, in a step of second order, the denoised x before

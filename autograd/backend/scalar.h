@@ -16,7 +16,7 @@
 
 #define SG_INLINE inline
 
-namespace scoregrad::scalar {
+namespace scoregrad::scalars {
 #ifdef SG_FUSED
 inline namespace fused {
 #endif
@@ -154,4 +154,4 @@ T mod(T a, T b) {
 #ifdef SG_FUSED
 }  // namespace fused
 #endif
-}  // namespace scoregrad::scalar
+}  // namespace scoregrad::scalars

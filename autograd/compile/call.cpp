@@ -19,6 +19,13 @@ bool is_whole(const Place& p, const Buffer& b) {
   return p.offset == 0 && is_contiguous(p.shape, p.strides) && static_cast<size_t>(numel(p.shape)) * size_of(p.dtype) == b.bytes;
 }
 
+Span span_of(const Place& p) {
+  const auto size = static_cast<int64_t>(size_of(p.dtype));
+  Span s{p.offset, p.offset + size};
+  for (int d = 0; d < p.shape.rank; ++d) (p.strides[d] < 0 ? s.begin : s.end) += p.strides[d] * (p.shape[d] - 1) * size;
+  return s;
+}
+
 size_t band_of(const Sequence& s, size_t i) {
   for (size_t k = 0; k < s.bands.size(); ++k)
     if (i >= s.bands[k].first && i < s.bands[k].first + s.bands[k].count) return k;

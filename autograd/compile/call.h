@@ -35,6 +35,17 @@ struct Place {
   }
 };
 
+/// The bytes of p's buffer from the first that it touches to the one behind the last.
+struct Span {
+  int64_t begin, end;
+};
+Span span_of(const Place& p);
+
+/// What a buffer begins at a multiple of, in bytes, wherever memory is divided.
+inline constexpr int64_t alignment = 64;
+/// The next multiple.
+constexpr int64_t aligned(int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
 template <class>
 struct AnyOf;
 template <class... C>

@@ -12,12 +12,12 @@
 namespace scoregrad::compiled {
 namespace {
 
-struct Step {
+struct NamedPass {
   const char* name;
   Sequence (*run)(Sequence);
   Pass stage;
 };
-constexpr Step steps[] = {
+constexpr NamedPass passes[] = {
     {"merge", merge, Pass::merged},
     {"drop", drop, Pass::merged},
     {"fold", fold, Pass::folded},
@@ -65,7 +65,7 @@ Sequence passed(const Sequence& recorded, Pass stage) {
     if (verification()) verify(pass, s, recorded);
   };
   check("record");
-  for (const Step& step : steps) {
+  for (const NamedPass& step : passes) {
     if (step.stage > stage || left_out(step.name)) continue;
     s = step.run(std::move(s));
     check(step.name);

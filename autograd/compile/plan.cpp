@@ -6,8 +6,6 @@
 namespace scoregrad::compiled {
 namespace {
 
-constexpr int64_t alignment = 64;
-
 struct Life {
   size_t first = none, last = 0;  // calls
 };
@@ -57,8 +55,6 @@ class Holes {
   int64_t size_ = 0;
 };
 
-int64_t rounded(size_t bytes) { return (static_cast<int64_t>(bytes) + alignment - 1) / alignment * alignment; }
-
 }  // namespace
 
 Sequence plan(Sequence s) {
@@ -77,7 +73,8 @@ Sequence plan(Sequence s) {
   for (size_t b = 0; b < bytes.size(); ++b) {
     const Buffer& buffer = s.buffers[b];
     const Band* band = buffer.band == none ? nullptr : &s.bands[buffer.band];
-    bytes[b] = rounded(band ? buffer.bytes / static_cast<size_t>(band->rows) * static_cast<size_t>(band->step) : buffer.bytes);
+    const size_t alive = band ? buffer.bytes / static_cast<size_t>(band->rows) * static_cast<size_t>(band->step) : buffer.bytes;
+    bytes[b] = aligned(static_cast<int64_t>(alive));
     home[b] = band ? s.arenas.size() + buffer.band : lasts(buffer) ? 0 : arena_of(buffer.device);
   }
   for (size_t i = 0; i < count; ++i) {

@@ -13,11 +13,11 @@ namespace scoregrad::compiled {
 namespace {
 
 // The bytes that a strided view spans, from its lowest element to its highest.
-struct Span {
+struct Touched {
   const char* begin;
   size_t bytes;
 };
-Span span_of(const View& v) {
+Touched touched_by(const View& v) {
   int64_t low = 0, high = 0;
   for (int i = 0; i < v.shape.rank; ++i) (v.strides[i] < 0 ? low : high) += v.strides[i] * (v.shape[i] - 1);
   const auto size = static_cast<int64_t>(size_of(v.dtype));
@@ -164,7 +164,7 @@ class Notes final : public Recorder {
     if (numel(v.shape) == 0) return {none, 0, v.dtype, v.shape, v.strides};
     Place p = find(v.data, v.dtype, v.shape, v.strides);
     if (p.buffer == none) {  // the host's own memory, read by a kernel of the CPU
-      const Span s = span_of(v);
+      const Touched s = touched_by(v);
       p.buffer = sequence_.buffers.size();
       p.offset = static_cast<const char*>(v.data) - s.begin;
       add_buffer({.bytes = s.bytes, .at = line_});

@@ -14,17 +14,6 @@ std::atomic<bool> wanted{false};
 std::atomic<bool> wanted{true};
 #endif
 
-// The first byte that is touched and the one behind the last.
-struct Span {
-  int64_t begin, end;
-};
-Span span_of(const Place& p) {
-  const auto size = static_cast<int64_t>(size_of(p.dtype));
-  Span s{p.offset, p.offset + size};
-  for (int d = 0; d < p.shape.rank; ++d) (p.strides[d] < 0 ? s.begin : s.end) += p.strides[d] * (p.shape[d] - 1) * size;
-  return s;
-}
-
 // What outlives the step: by buffer the bytes that are written, from the first to the last.
 std::vector<Span> written_outside(const Sequence& s) {
   std::vector<Span> written(s.buffers.size(), {INT64_MAX, -1});

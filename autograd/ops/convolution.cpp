@@ -69,7 +69,7 @@ Tensor computed(const char* op, Where at, Part part, const Tensor& a, const Tens
 }
 
 // A public op on its way to four axes: checks what all of them share, and says what is wrong in terms of the caller's shapes.
-struct Call {
+struct Convolved {
   const char* op;
   Where at;
   int axes;  // spatial: 1 or 2
@@ -77,7 +77,8 @@ struct Call {
   Convolution geometry;
   int64_t after[2];
 
-  Call(const char* name, int spatial, const Operand& ox, const Operand& ow, const ConvOptions& o) : op(name), at(ox.at), axes(spatial) {
+  Convolved(const char* name, int spatial, const Operand& ox, const Operand& ow, const ConvOptions& o)
+      : op(name), at(ox.at), axes(spatial) {
     const Tensor &t = tensor_of(ox, op), &k = tensor_of(ow, op);
     x = t.shape(), w = k.shape();
     if (!is_floating(t.dtype()) || t.dtype() != k.dtype())
@@ -126,13 +127,13 @@ struct Call {
 };
 
 Tensor convolve(const char* op, int axes, const Operand& x, const Operand& weight, const ConvOptions& options) {
-  const Call call(op, axes, x, weight, options);
+  const Convolved call(op, axes, x, weight, options);
   call.check_groups(call.w[0], "outputs");
   if (call.x[1] != call.w[1] * options.groups)
     call.refuse(fmt::format("x has {} channels and weight takes {}", call.x[1], call.w[1] * options.groups));
   Shape out{call.x[0], call.w[0], 0, 0};
   for (int i = 0; i < 2; ++i) {
-    const int64_t room = Call::along(call.x, i) + call.geometry.before[i] + call.after[i] - call.reach(i);
+    const int64_t room = Convolved::along(call.x, i) + call.geometry.before[i] + call.after[i] - call.reach(i);
     if (room < 0) call.refuse("the kernel is longer than the padded x");
     out[2 + i] = room / call.geometry.stride[i] + 1;
   }
@@ -140,14 +141,14 @@ Tensor convolve(const char* op, int axes, const Operand& x, const Operand& weigh
 }
 
 Tensor transposed(const char* op, int axes, const Operand& x, const Operand& weight, const ConvOptions& options, const PerAxis& extra) {
-  const Call call(op, axes, x, weight, options);
+  const Convolved call(op, axes, x, weight, options);
   call.check_groups(call.w[0], "inputs");
   if (call.x[1] != call.w[0]) call.refuse(fmt::format("x has {} channels and weight takes {}", call.x[1], call.w[0]));
   int64_t more[2];
   call.read(more, extra, 0, 0, "output_padding");
   Shape out{call.x[0], call.w[1] * options.groups, 0, 0};
   for (int i = 0; i < 2; ++i) {
-    const int64_t steps = Call::along(call.x, i) - 1, stride = call.geometry.stride[i];
+    const int64_t steps = Convolved::along(call.x, i) - 1, stride = call.geometry.stride[i];
     if (more[i] >= std::max(stride, call.geometry.dilation[i]) && more[i] > 0)
       call.refuse("output_padding must be less than stride or dilation");
     if (steps < 0) call.refuse("x has an empty spatial axis");

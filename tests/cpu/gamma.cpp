@@ -9,8 +9,8 @@
 #include "tests/cpu/targets.h"
 
 using namespace scoregrad;
-using scalar::digamma;
-using scalar::polygamma;
+using scalars::digamma;
+using scalars::polygamma;
 
 namespace {
 

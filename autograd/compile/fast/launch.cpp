@@ -11,8 +11,6 @@
 namespace scoregrad::compiled {
 namespace {
 
-constexpr int64_t alignment = 64;
-
 // In the 4 us in which a host makes a call a GPU copies some 5 MB; a quarter of that leaves the saving. A launch costs as much as a call or
 // two and so does each copy.
 constexpr int64_t bytes_per_call = int64_t{1} << 20;
@@ -58,7 +56,7 @@ void Launch::decide(const Sequence& s, OneLaunch use) {
   size_t copies = 0;
   for (Moved& m : moved_) {
     m.at = bytes;
-    bytes += (m.bytes + alignment - 1) / alignment * alignment;
+    bytes += aligned(m.bytes);
     copies += static_cast<size_t>(m.in) + static_cast<size_t>(m.out);
   }
   if (use == OneLaunch::where_it_pays && (calls <= copies + calls_of_a_launch || bytes > static_cast<int64_t>(calls) * bytes_per_call)) {
@@ -77,9 +75,7 @@ void Launch::find_moved(const Sequence& s) {
     const size_t b = p.buffer;
     const Buffer::Kind kind = s.buffers[b].kind;
     if (kind != Buffer::input && kind != Buffer::output) return;
-    const auto size = static_cast<int64_t>(size_of(p.dtype));
-    int64_t begin = p.offset, end = p.offset + size;
-    for (int d = 0; d < p.shape.rank; ++d) (p.strides[d] < 0 ? begin : end) += p.strides[d] * (p.shape[d] - 1) * size;
+    auto [begin, end] = span_of(p);
     begin = begin / alignment * alignment;  // what is aligned there is aligned here
     if (index[b] == SIZE_MAX) {
       index[b] = moved_.size();
