@@ -9,13 +9,13 @@ namespace scoregrad {
 namespace {
 
 #if SCOREGRAD_HAVE_OPENMP
-// The team does not follow into a child: a parallel loop there would wait for it for ever.
+// The team does not follow into a child: a parallel loop there would wait for it for ever. The handlers call nothing of OpenMP, which may
+// still hold its own locks when they run (libomp does).
 constinit thread_local bool in_child = false;
 [[maybe_unused]] const bool watched = [] {
   pthread_atfork(on_cpu::lock_pool, on_cpu::unlock_pool, [] {
     on_cpu::unlock_pool();
     in_child = true;
-    omp_set_num_threads(1);
   });
   return true;
 }();
@@ -27,7 +27,7 @@ int on_cpu::team_size() { return threads(); }
 
 int threads() {
 #if SCOREGRAD_HAVE_OPENMP
-  return omp_get_max_threads();
+  return in_child ? 1 : omp_get_max_threads();
 #else
   return 1;
 #endif

@@ -26,8 +26,8 @@ int team_size();
 template <class F>
 void parallel_for(int64_t n, [[maybe_unused]] double total_ns, F&& f) {
 #if SCOREGRAD_HAVE_OPENMP
-  if (n > 1 && total_ns >= fork_ns && !omp_in_parallel() && omp_get_max_threads() > 1 &&
-      (!space_is_limited.load(std::memory_order_relaxed) || team_fits(omp_get_max_threads()))) {
+  if (n > 1 && total_ns >= fork_ns && !omp_in_parallel() && team_size() > 1 &&
+      (!space_is_limited.load(std::memory_order_relaxed) || team_fits(team_size()))) {
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; ++i) f(i);
     return;

@@ -1,5 +1,4 @@
 // Programs drawn at random, run eagerly and compiled side by side on states of their own: results and states must agree bit for bit.
-#include <cstdlib>
 #include <random>
 
 #include "autograd/compile/compile.h"
@@ -7,6 +6,7 @@
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
+#include "tests/autograd/compile/programs.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
@@ -136,13 +136,6 @@ void compare(unsigned seed, bool products) {
 }
 
 }  // namespace
-
-// A GPU's kernels are compiled for each program.
-// SCOREGRAD_PROGRAMS says how many times as many.
-static unsigned programs(unsigned on_cpu, unsigned on_gpu) {
-  const char* more = std::getenv("SCOREGRAD_PROGRAMS");
-  return default_device() == cpu ? on_cpu * static_cast<unsigned>(more ? std::atoi(more) : 1) : on_gpu;
-}
 
 TEST_CASE("random steps replay with the bits of eager execution, two thousand on the CPU") {
   for (unsigned seed = 0; seed < programs(2000, 20); ++seed) compare(seed, false);

@@ -1,7 +1,6 @@
 // Networks drawn at random, row by row: chains of products with weights, norms, softmaxes and gates, their loss, the weights' gradients and
 // an update in place, eager and compiled side by side. Where nothing is multiplied the bits agree; a product over K terms may be cut
 // differently, and then every number agrees to 4 K eps of what is largest beside it.
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -12,6 +11,7 @@
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
+#include "tests/autograd/compile/programs.h"
 #include "tests/catch.h"
 
 using namespace scoregrad;
@@ -150,17 +150,12 @@ void compare(unsigned seed, bool products) {
   }
 }
 
-unsigned programs(unsigned usual) {
-  if (const char* more = std::getenv("SCOREGRAD_PROGRAMS")) usual *= static_cast<unsigned>(std::atoi(more));
-  return default_device() == cpu ? usual : 10;
-}
-
 }  // namespace
 
 TEST_CASE("random row-wise networks replay to 4 K eps: products of rows, norms, softmaxes, weight gradients, updates") {
-  for (unsigned seed = 0; seed < programs(400); ++seed) compare(seed, true);
+  for (unsigned seed = 0; seed < programs(400, 10); ++seed) compare(seed, true);
 }
 
 TEST_CASE("random row-wise programs without products replay with the bits of eager execution") {
-  for (unsigned seed = 0; seed < programs(400); ++seed) compare(seed, false);
+  for (unsigned seed = 0; seed < programs(400, 10); ++seed) compare(seed, false);
 }
