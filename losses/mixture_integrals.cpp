@@ -67,6 +67,8 @@ double conditioning_of(const Mixture& law, const Level& level) {
   const double of_widths = max(size(each_alone) * size(inverse(each_alone))).item() / static_cast<double>(law.dim());
   const double of_place = max(norm(matmul(abs(whitener), unsqueeze(abs(noised.means), -1)), {-2, -1})).item();
   double out = 4 * of_widths + of_place;
+  // Gradients in means are of the size S^-1/2 beside losses of the size S^-1, node by node; they cancel in the sum.
+  if (law.means.tracked()) out += max(size(whitener)).item() / 4;
   if (law.factors.tracked()) {
     // Gradients in F are of the size S^-2 F beside losses of the size S^-1. Across the axes each entry of F is rounded by itself, and what
     // one path loses another need not give back.
