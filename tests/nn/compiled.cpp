@@ -83,3 +83,18 @@ TEST_CASE("LBFGS decides by values on the host, so a compiled step refuses it") 
                  }),
                  "read on the host"));
 }
+
+TEST_CASE("a compiled step of AdamW is one program for each parameter") {
+  const Tensor p = normal({1000}, Key(1)).requires_grad(), g = normal({1000}, Key(2));
+  nn::AdamW adam({p}, {.rate = 1e-2, .weight_decay = 0.1});
+  CompiledStep step([&](const Tensors& in) {
+    adam.step(in);
+    return Tensors{p.detach() * 2};
+  });
+  for (int i = 0; i < 5; ++i) step({g});
+  const std::string shown = step.show(Pass::fused);
+  CAPTURE(shown);
+  int programs = 0;
+  for (size_t i = shown.find("[1000]"); i != std::string::npos; i = shown.find("[1000]", i + 1)) ++programs;
+  CHECK(programs == 1);
+}

@@ -172,6 +172,14 @@ TEST_CASE("norm is right in the whole range of its type, and the square of a nor
   check_close(hessian_of([](const Tensor& t) { return norm(t) * norm(t); }, zero), two, 0);
   check_close(hessian_of([](const Tensor& t) { return pow(norm(t), 2); }, zero), two, 0);
   check_close(hessian_of([](const Tensor& t) { return norm(t) * norm(t) * norm(t); }, zero), std::vector<double>(9), 0);
+  check_close(hessian_of([](const Tensor& t) { return square(square(norm(t))); }, zero), std::vector<double>(9), 0);
+  CHECK(std::abs(hessian_of([](const Tensor& t) { return cos(sqrt(square(norm(t)) + 1)); }, zero)[0] + std::sin(1.0)) < 1e-15);
+  // What is smooth but not written in the square says that it does not know.
+  for (const Function& f :
+       {Function([](const Tensor& t) { return pow(norm(t), 4); }), Function([](const Tensor& t) { return cos(norm(t)); })}) {
+    check_close(slope_of(f, zero), {0, 0, 0}, 0);
+    CHECK(std::isnan(hessian_of(f, zero)[0]));
+  }
 }
 
 TEST_CASE("implicit score matching of a half squared norm is -d at its centre") {
