@@ -7,6 +7,7 @@ set(scoregrad_ONEDNN_cost "float32 matrix products by BLAS, small ones slower")
 set(scoregrad_BLAS_cost "matrix products by a plain blocked loop, many times slower")
 set(scoregrad_LAPACK_cost "cholesky, solve, inverse, log-determinant and eigenvalues throw")
 set(scoregrad_ZLIB_cost "no .gz files and no compressed .npz members are read")
+set(scoregrad_PNG_cost "no PNG files are read or written, pages have no image grids")
 set(scoregrad_CUDA_cost "everything is computed on the CPU")
 
 set(scoregrad_libraries "")

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "autograd/files/idx.h"
+#include "autograd/files/png.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 #include "autograd/tensor/misfit.h"
@@ -60,6 +61,23 @@ Images load_images(const std::string& folder, bool train, Options options, Where
   if (pixels.rank() != 3 || labels.rank() != 1 || pixels.shape()[0] != labels.shape()[0])
     throw misfit(at, "load_images", fmt::format("images and labels of '{}'", folder), "[n, h, w] and [n]", extents_of({pixels, labels}));
   return {pixels.to(options.device) / 255, labels.to(options.device)};
+}
+
+Tensor load_pngs(const std::string& folder, Options options, Where at) {
+  std::vector<std::string> paths;
+  std::error_code fault;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, fault))
+    if (entry.path().extension() == ".png") paths.push_back(entry.path().string());
+  if (fault) throw Error(at, fmt::format("load_pngs: '{}': {}", folder, fault.message()));
+  if (paths.empty()) throw Error(at, fmt::format("load_pngs: '{}' has no file whose name ends in .png", folder));
+  std::sort(paths.begin(), paths.end());
+  Tensors images;
+  for (const std::string& path : paths) {
+    images.push_back(load_png(path, at));
+    if (images.back().shape() != images.front().shape())
+      throw misfit(at, "load_pngs", fmt::format("'{}'", path), images.front(), images.back());
+  }
+  return stack(images, 0, at).to(options.dtype).to(options.device);
 }
 
 bool has_fashion_mnist() {

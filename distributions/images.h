@@ -19,6 +19,10 @@ struct Images {
 /// or do not belong together.
 Images load_images(const std::string& folder, bool train = true, Options options = {}, Where at = Where::here());
 
+/// All PNG files of a folder in the order of their names, 0 .. 1. Throws Error naming the file that is not like the first one, and if there
+/// are none.   [n, c, h, w], c 1 or 3
+Tensor load_pngs(const std::string& folder, Options options = {}, Where at = Where::here());
+
 /// Where Debian's package dataset-fashion-mnist puts its files.
 constexpr const char* fashion_mnist_folder = "/usr/share/datasets/fashion-mnist";
 /// True if that package is installed.

@@ -10,6 +10,7 @@
 #include "nn/optimiser.h"
 #include "nn/score.h"
 #include "nn/unet.h"
+#include "report/image_grid.h"
 #include "samplers/diffusion.h"
 
 namespace scoregrad {
@@ -39,21 +40,6 @@ struct Digits {
     return maximum(sum(square(a), {1}, true) + sum(square(b), {1}) - 2 * matmul(a, transpose(b)), 0);
   }
 };
-
-// Rows of images, dark where pixels are -1; the page's colours are left alone, since pixels are light or dark in themselves.
-std::string drawing(const Tensor& images, int64_t rows) {
-  const std::vector<double> v = images.to_vector<double>();
-  const int64_t columns = images.extent(0) / rows, step = side + 1;
-  std::string svg = fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\">\n", columns * step,
-                                rows * step, columns * step * 5);
-  for (int64_t i = 0; i < images.extent(0); ++i)
-    for (int64_t p = 0; p < side * side; ++p) {
-      const int level = static_cast<int>(std::clamp(127.5 * (v[static_cast<size_t>(i * side * side + p)] + 1), 0.0, 255.0));
-      svg += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"1\" height=\"1\" fill=\"#{:02x}{:02x}{:02x}\"/>\n", i % columns * step + p % side,
-                         i / columns * step + p / side, level, level, level);
-    }
-  return svg + "</svg>\n";
-}
 
 void body(Experiment& e) {
   const Options o = e.options();
@@ -114,10 +100,10 @@ void body(Experiment& e) {
                                      .y_label = "weighted loss",
                                      .lines = {{"running mean", at, losses}},
                                      .log_y = true});
-  e.figure("digits", report::Figure{.caption = "What the network drew: a row for each digit from 0 to 9",
-                                    .alt = "Ten rows of digits.",
-                                    .svg = drawing(drawn, 10),
-                                    .data = table});
+  report::Figure rows = report::image_figure(drawn, "What the network drew: a row for each digit from 0 to 9", "Ten rows of digits.",
+                                             {.columns = each, .black = -1}, 5);
+  rows.data = table;
+  e.figure("digits", rows);
   e.expect_below("weighted loss per pixel at the end", losses.back(), e.quick() ? 0.3 : 0.2);
   e.expect_above("share of images whose nearest unseen digit is the one asked for", right, e.quick() ? 0.8 : 0.95);
   e.expect_below("their distance to it, in units of what is usual among digits", away / usual, e.quick() ? 2.2 : 1.5);

@@ -8,6 +8,7 @@
 #include "autograd/files/idx.h"
 #include "autograd/files/npy.h"
 #include "autograd/files/npz.h"
+#include "autograd/files/png.h"
 #include "autograd/files/safetensors.h"
 #include "autograd/graph/checkpoint.h"
 #include "autograd/graph/custom.h"

@@ -1,10 +1,12 @@
 #include "distributions/images.h"
 
+#include "autograd/files/png.h"
 #include "autograd/graph/gradient.h"
 #include "autograd/ops/ops.h"
 #include "scoregrad/config.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/message.h"
 #include "tests/scratch.h"
 
 using namespace scoregrad;
@@ -61,6 +63,23 @@ TEST_CASE("a folder of MNIST's kind is read, and refused where its files are mis
   CHECK_THROWS_AS(load_images(folder.string()), Error);
   std::filesystem::remove_all(folder);
 }
+
+#if SCOREGRAD_HAVE_PNG
+TEST_CASE("a folder of PNG files is read in the order of its names, and a file of another size is named") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "scoregrad-test-pngs";
+  std::filesystem::create_directory(folder);
+  CHECK(contains(message_of([&] { load_pngs(folder.string()); }), "no file whose name ends in .png"));
+  save_png((folder / "b.png").string(), full({2, 3}, 0.2));
+  save_png((folder / "a.png").string(), zeros({2, 3}));
+  std::ofstream(folder / "notes.txt") << "not an image";
+  CHECK(apart(load_pngs(folder.string()), stack({zeros({1, 2, 3}), full({1, 2, 3}, 0.2)})) < 1e-7);
+  CHECK(load_pngs(folder.string(), {float64}).dtype() == float64);
+  save_png((folder / "c.png").string(), zeros({3, 2, 3}));
+  CHECK(contains(message_of([&] { load_pngs(folder.string()); }), "c.png', [3, 2, 3] came"));
+  std::filesystem::remove_all(folder);
+  CHECK(contains(message_of([&] { load_pngs(folder.string()); }), "No such file"));
+}
+#endif
 
 #if SCOREGRAD_HAVE_ZLIB
 TEST_CASE("Fashion-MNIST is what its authors describe, where it is installed, and else an error that names the package") {
