@@ -4,16 +4,9 @@
 
 #include "autograd/tensor/misfit.h"
 #include "nn/fits.h"
+#include "nn/pixels.h"
 
 namespace scoregrad::nn {
-
-Tensor doubled(const Tensor& x, const Tensor& like, Where at) {
-  const CallerScope scope(at);
-  const Tensor y = upsample(x, 2);
-  if (y.extent(-2) < like.extent(-2) || y.extent(-1) < like.extent(-1))
-    throw Error(at, fmt::format("doubled: {} does not reach the extents of {}", to_string(x.shape()), to_string(like.shape())));
-  return slice(y, {{}, {}, {0, like.extent(-2)}, {0, like.extent(-1)}});
-}
 
 ConvScore::ConvScore(int64_t channels, int64_t width, int64_t conditions, const Key& key, Options options, Where at)
     : in(channels, width, 3, {.padding = 1}, key.fold("in"), options, at),

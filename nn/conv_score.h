@@ -29,8 +29,4 @@ struct ConvScore {
   }
 };
 
-/// x with each pixel repeated twice along both axes, cut to the extents of `like`: the way back from a convolution of stride 2.
-/// [n, c, ceil(h / 2), ceil(w / 2)], like [.., h, w] -> [n, c, h, w]
-Tensor doubled(const Tensor& x, const Tensor& like, Where at = Where::here());
-
 }  // namespace scoregrad::nn

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "autograd/tensor/misfit.h"
 
 namespace scoregrad::nn {
@@ -24,6 +26,7 @@ Swapped::~Swapped() {
 EMA::EMA(Tensors parameters, EMAOptions options, Where at) : parameters_(std::move(parameters)), options_(options) {
   if (parameters_.empty()) throw Error(at, "EMA: no parameters; do those of the module require a gradient?");
   if (!(options_.decay >= 0 && options_.decay < 1)) throw Error(at, fmt::format("EMA: the decay {} is not in [0, 1)", options_.decay));
+  if (!(options_.growth >= 0) || !std::isfinite(options_.growth)) throw Error(at, fmt::format("EMA: a growth of {}", options_.growth));
   const NoGrad guard;
   // float64 whatever the parameters are: at a decay of .9999 float32 would drop every move below 3e-4 of the value.
   for (const Tensor& p : parameters_)
@@ -35,8 +38,11 @@ void EMA::update(Where at) {
   const CallerScope scope(at);
   const NoGrad guard;
   add_(steps_, 1);
-  const Tensor weight =
-      options_.corrected ? (1 - options_.decay) / (1 - pow(options_.decay, steps_)) : scalar(1 - options_.decay, like(steps_));
+  const auto weight_of_step = [&]() -> Tensor {
+    if (options_.growth > 0) return maximum(options_.growth / (steps_ - 1 + options_.growth), 1 - options_.decay);
+    return options_.corrected ? (1 - options_.decay) / (1 - pow(options_.decay, steps_)) : scalar(1 - options_.decay, like(steps_));
+  };
+  const Tensor weight = weight_of_step();
   for (size_t i = 0; i < averages_.size(); ++i) copy_(averages_[i], averages_[i] + weight * (parameters_[i].to(float64) - averages_[i]));
 }
 

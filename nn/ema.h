@@ -19,9 +19,11 @@ class Swapped {
 
 struct EMAOptions {
   double decay = 0.999;
-  bool corrected = true;  ///< weigh by (1 - decay) / (1 - decay^steps), so that where training began has no weight; else start there
+  double growth = 0;  ///< g > 0: the decay of step n is (n - 1) / (n - 1 + g) until it reaches `decay`; with 1 a plain mean until then
+  bool corrected =
+      true;  ///< without growth: weigh by (1 - decay) / (1 - decay^steps), so that where training began has no weight; else start there
 };
-/// e <- e + (1 - decay) (p - e) after each step, in float64.
+/// e <- e + (1 - decay) (p - e) after each step, in float64. Several decays are several of them, each a part of the run's state.
 class EMA {
  public:
   explicit EMA(Tensors parameters, EMAOptions options = {}, Where at = Where::here());

@@ -40,6 +40,14 @@ bool ProgressBar::operator()(double fraction, const std::string& note) {
   return true;
 }
 
+void ProgressBar::clear() {
+  if (!drawn_) return;
+  std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
+  drawn_ = false;
+  next_ = Clock::now();
+}
+
 namespace {
 volatile sig_atomic_t caught = 0;
 void note_signal(int) { caught = 1; }

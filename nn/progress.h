@@ -17,6 +17,8 @@ class ProgressBar {
 
   /// Draws the fraction done, 0 .. 1; true: go on.
   bool operator()(double fraction, const std::string& note = "");
+  /// Takes the line away until the next call, so that something else can be printed.
+  void clear();
   /// The line as it would be drawn, `seconds` after the beginning.
   std::string line(double fraction, double seconds, const std::string& note = "") const;
 

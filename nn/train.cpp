@@ -15,9 +15,9 @@ namespace scoregrad::nn {
 namespace {
 
 void check(const TrainOptions& o, Where at) {
-  if (o.steps < 0 || o.checkpoint_every < 1 || o.log_every < 1)
-    throw Error(at,
-                fmt::format("train: steps {}, checkpoint_every {} and log_every {} make no run", o.steps, o.checkpoint_every, o.log_every));
+  if (o.steps < 0 || o.checkpoint_every < 1 || o.log_every < 1 || o.observe_every < 1)
+    throw Error(at, fmt::format("train: steps {}, checkpoint_every {}, log_every {} and observe_every {} make no run", o.steps,
+                                o.checkpoint_every, o.log_every, o.observe_every));
   for (const std::string& column : o.columns)
     if (!o.log.empty() && column.find_first_of(",\"\r\n") != std::string::npos)
       throw Error(at, fmt::format("train: the column '{}' would break its line of the log", printable(column)));
@@ -90,8 +90,10 @@ Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const std::
     const double fraction = static_cast<double>(run.step) / static_cast<double>(o.steps);
     run.interrupted = (o.progress ? !o.progress(fraction) : interrupt->requested()) && !last;
     const bool keep = !o.checkpoint.empty() && (last || run.interrupted || run.step % o.checkpoint_every == 0);
-    if (log_now || keep || last || run.step == run.resumed + 1) {
-      const std::vector<double> values = numbers(result, run.step, seen, o, at);
+    const bool show = o.observe && (last || run.step % o.observe_every == 0);
+    std::vector<double> values;
+    if (log_now || keep || show || last || run.step == run.resumed + 1) {
+      values = numbers(result, run.step, seen, o, at);
       seen = run.step;
       if (!values.empty()) note = fmt::format("step {}  {} {:.4g}", run.step, o.columns[0], values[0]);
       if (log && log_now) log->row(run.step, values);
@@ -100,6 +102,10 @@ Trained loop(const std::function<Tensor(int64_t, const Key&)>& step, const std::
       if (run.interrupted && look) look(run.step);
       if (log) log->sync();  // no checkpoint without the rows before it
       save_checkpoint(o.checkpoint, o.state, run.step, key, at);
+    }
+    if (show) {
+      if (bar) bar->clear();
+      o.observe(run.step, values);
     }
     if (bar) (*bar)(fraction, note);
   }

@@ -17,6 +17,11 @@ struct TrainOptions {
   std::vector<std::string> columns = {"loss"};  ///< names of the numbers that a step returns
   /// Called after each step with the fraction done, in place of the progress bar; false ends the run as an interrupt does.
   std::function<bool(double)> progress = {};
+  /// Called after every `observe_every`-th step and the last one, with the numbers of that step: to print, to sample, to save a picture.
+  /// The progress bar makes room, and an interrupt waits until it returns. The checkpoint of the same step, if one is due, has been
+  /// written.
+  std::function<void(int64_t step, const std::vector<double>& numbers)> observe = {};
+  int64_t observe_every = 100;  ///< steps
   /// Of a step of tensors: its data, made on the host: {.batch = [&](int64_t i) { return loader.batch(i); }}. Empty: none.
   std::function<Tensors(int64_t step)> batch = {};
   bool compile = true;  ///< a step of tensors is compiled, if the run is long enough to gain

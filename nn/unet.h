@@ -2,8 +2,8 @@
 // it.
 #pragma once
 #include "nn/attention.h"
-#include "nn/conv_score.h"
 #include "nn/embedding.h"
+#include "nn/pixels.h"
 #include "nn/residual.h"
 
 namespace scoregrad::nn {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "autograd/tensor/misfit.h"
+#include "samplers/pair_distances.h"
 
 namespace scoregrad::samplers {
 namespace {
@@ -18,35 +19,6 @@ void check_pair(const char* op, const Tensor& x, const Tensor& y, Where at) {
   if (x.rank() != 2 || x.shape() != y.shape() || x.extent(0) < 3)
     throw misfit(at, op, "", "[n, d] and [n, d]", extents_of({x, y}), "n is at least 3");
 }
-
-// Sums over the axes of a product of differences, (u_i - v_j)(x_i - y_j), one axis after another.   [n, m]
-Tensor product_of_differences(const Tensor& u, const Tensor& v, const Tensor& x, const Tensor& y) {
-  Tensor total = zeros({x.extent(0), y.extent(0)}, like(x));
-  for (int64_t a = 0; a < x.extent(1); ++a) {
-    const auto difference = [a](const Tensor& p, const Tensor& q) { return unsqueeze(select(p, 1, a), 1) - unsqueeze(select(q, 1, a), 0); };
-    total = total + difference(u, v) * difference(x, y);
-  }
-  return total;
-}
-
-// |a_i - b_j|^2 by one matrix product: wrong by about 4 eps times the square of the farthest particle.
-Tensor squared_distances(const Tensor& a, const Tensor& b) {
-  return maximum(sum(square(a), {1}, true) + unsqueeze(sum(square(b), {1}), 0) - 2 * matmul(a, transpose(b)), 0.0);
-}
-
-// Where particles stand, about the middle of the first set, in float64; in float32 even a difference would lose what lies close together.
-struct Places {
-  Tensor origin;
-  double far;  // square of the largest distance from the middle
-  Places(const Tensor& x, const Tensor& y)
-      : origin(mean(x, {0}, true)), far(std::max(max(sum(square(x - origin), {1})).item(), max(sum(square(y - origin), {1})).item())) {}
-  /// True if a kernel of this width cannot tell distances by a product from distances by differences.
-  bool product_serves(double width) const { return far * 1e-15 < 1e-10 * width * width; }
-  /// |x_i - y_j|^2   [n, m]
-  Tensor distances(const Tensor& x, const Tensor& y, double width) const {
-    return product_serves(width) ? squared_distances(x - origin, y - origin) : product_of_differences(x, y, x, y);
-  }
-};
 
 // The mean of h over pairs i != j. Its variance is 4 zeta_1 / n + 2 zeta_2 / n^2 to leading order: zeta_1 of the means of rows, which
 // vanishes where both laws are equal, zeta_2 of the entries.   h [n, n], symmetric

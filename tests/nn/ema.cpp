@@ -88,3 +88,23 @@ TEST_CASE("an average lists its state, and refuses what it cannot average") {
   CHECK_THROWS_AS(nn::EMA({p}).values(), Error);
   CHECK_THROWS_AS(nn::EMA({p}).swapped(), Error);
 }
+
+TEST_CASE("an average whose decay grows is the mean of all values until the decay is reached, and then forgets at it") {
+  const Tensor p = from({1000.0}, f64).requires_grad();
+  nn::EMA e({p}, {.decay = 0.75, .growth = 1});
+  for (double v : {3.0, 5.0, 7.0, 1.0}) {
+    set(p, v);
+    e.update();
+  }
+  CHECK(apart(e.values()[0].item(), 4) < 1e-13);
+  set(p, 8);
+  e.update();
+  CHECK(apart(e.values()[0].item(), 0.75 * 4 + 0.25 * 8) < 1e-13);
+  nn::EMA slow({p}, {.decay = 0.999, .growth = 3});
+  for (double v : {2.0, 6.0}) {
+    set(p, v);
+    slow.update();
+  }
+  CHECK(apart(slow.values()[0].item(), 2 + 0.75 * 4) < 1e-13);  // the second step weighs 3 / (1 + 3)
+  CHECK_THROWS_AS(nn::EMA({p}, {.growth = -1}), Error);
+}

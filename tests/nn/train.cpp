@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "autograd/graph/gradient.h"
 #include "nn/optimiser.h"
@@ -176,4 +177,47 @@ TEST_CASE("the progress bar says how far it is and how long it takes, and is sil
   CHECK(bar.line(0.25, 30) == "train [######..................]  25 %  1:30 left");
   CHECK(bar.line(1, 30, "loss 0.5") == "train [########################] 100 %  loss 0.5");
   CHECK(bar(0.5));
+}
+
+TEST_CASE("a run is observed every so many steps and at its end, after the checkpoint, with the numbers of the step; a resume goes on") {
+  const ScratchFile file("observed.safetensors");
+  std::vector<int64_t> steps;
+  Run run;
+  nn::TrainOptions o{.steps = 10, .checkpoint = file.path(), .checkpoint_every = 4};
+  o.observe_every = 4;
+  o.observe = [&](int64_t step, const std::vector<double>& numbers) {
+    steps.push_back(step);
+    CHECK(numbers.size() == 1);
+    CHECK(std::isfinite(numbers.at(0)));
+    if (step == 4) CHECK(std::filesystem::exists(file.path()));
+  };
+  run.train(o, [](int64_t i) { return i == 6; });
+  CHECK(steps == std::vector<int64_t>{4});
+  Run again;
+  again.train(o);
+  CHECK(steps == std::vector<int64_t>{4, 8, 10});
+  o.observe_every = 0;
+  CHECK(contains(message_of([&] { Run().train(o); }), "observe_every 0"));
+}
+
+TEST_CASE("who observes a compiled run sees the parameters of that step, and an error ends the run") {
+  const Tensor p = from({0.0}, {.dtype = float64}).requires_grad();
+  nn::SGD sgd({p}, {.rate = 0.125});
+  std::vector<double> seen;
+  const auto step = [&](const Tensors&, const Key&) {
+    const Tensor loss = sum(square(p - 1)) / 2;
+    sgd.step(grad(loss, Tensors{p}));
+    return loss;
+  };
+  nn::TrainOptions o{.steps = 100, .state = {{"sgd", sgd}}};
+  o.observe_every = 25;
+  o.observe = [&](int64_t i, const std::vector<double>& numbers) {
+    seen.push_back(p.item() - (1 - std::pow(0.875, static_cast<double>(i))));
+    seen.push_back(numbers[0] - std::pow(0.875, 2 * static_cast<double>(i - 1)) / 2);
+  };
+  nn::train(step, o, Key(1));
+  CHECK(seen.size() == 8);
+  for (double off : seen) CHECK(std::abs(off) < 1e-12);
+  o.observe = [](int64_t, const std::vector<double>&) { throw Error(Where::here(), "enough"); };
+  CHECK(contains(message_of([&] { nn::train(step, o, Key(1)); }), "enough"));
 }
