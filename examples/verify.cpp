@@ -73,8 +73,8 @@ int main(int count, char** words) {
     if (!plan.data.empty()) verify::check_images(plan);
     if (!plan.list) fmt::print("{}\n", verify::machine(plan));
     size_t printed = 0;
-    for (const auto family : {verify::gaussian, verify::mixture, verify::encoder, verify::unbiased, verify::corollary1, verify::headline,
-                              verify::flow, verify::images}) {
+    for (const auto family : {verify::gaussian, verify::mixture, verify::encoder, verify::raw_input, verify::unbiased, verify::corollary1,
+                              verify::headline, verify::flow, verify::images}) {
       run.check(family);
       printed = verify::print(run, printed);
     }
