@@ -13,6 +13,7 @@
 #include "distributions/push_forward.h"
 #include "distributions/quadrature.h"
 #include "distributions/shapes.h"
+#include "losses/by_level.h"
 #include "losses/c2_estimators.h"
 #include "losses/closed_form.h"
 #include "losses/decomposition.h"

@@ -6,34 +6,13 @@
 #include <set>
 #include <vector>
 
-#include "losses/decomposition.h"
+#include "losses/cell.h"
 
 namespace scoregrad::losses {
 namespace {
 
 constexpr size_t columns_abreast = 5;
 constexpr int label_width = 9, cell_width = 22;
-
-// A sampled mean to the two digits that its standard error leaves it. An integrated one with its error where six digits show it; what is
-// only rounding is shown as such, not digit by digit.
-std::string cell(double mean, double error, bool sampled) {
-  if (!sampled) {
-    if (mean != 0 && std::abs(mean) < 1e-12 && error < 1e-9) return "~0";
-    if (!(error > 5e-7 * std::abs(mean) && error > 1e-9)) return fmt::format("{:.6g}", mean);
-    return fmt::format("{:.4g} ({:.0e})", mean, error);
-  }
-  if (error == 0) return mean != 0 && std::abs(mean) < 1e-12 ? "~0" : fmt::format("{:.6g}", mean);
-  const int decimals = 1 - static_cast<int>(std::floor(std::log10(error)));
-  if (!std::isfinite(error) || decimals > 6 || std::abs(mean) > 1e6) return fmt::format("{:.2e} +- {:.1e}", mean, error);
-  return fmt::format("{:.{}f} +- {:.{}f}", mean, std::max(0, decimals), error, std::max(0, decimals));
-}
-
-double norm(const Tensors& xs) { return Gradient{xs, {}}.norm(); }
-
-// One number stands as it is; several by their norm, with the norm of their errors.
-std::string cell(const Gradient& g, bool sampled) {
-  return g.is_number() ? cell(g.mean[0].item(), g.error[0].item(), sampled) : cell(norm(g.mean), norm(g.error), sampled);
-}
 
 struct Column {
   std::string name;
@@ -74,7 +53,7 @@ bool Decomposition::kinked() const {
   if (!has_ism) return false;
   if (off(by_parts.value.mean, by_parts.value.error, sampled)) return true;
   for (const auto& [name, g] : by_parts.gradient) {
-    if (off(g.total.norm(), norm(g.total.error), sampled)) return true;
+    if (off(g.total.norm(), Gradient{g.total.error, {}}.norm(), sampled)) return true;
   }
   return false;
 }
@@ -101,8 +80,7 @@ std::string to_string(const Decomposition& d) {
       const bool identity = row.term == &d.residual || row.term == &d.by_parts;
       for (size_t i = first; i < last; ++i) {
         const std::string text = columns[i].entry(*row.term);
-        // An integrated identity that holds to the last bit does so by chance.
-        out += fmt::format("{:>{}}", identity && !d.sampled && text == "0" ? "~0" : text, cell_width);
+        out += fmt::format("{:>{}}", identity ? of_identity(text, d.sampled) : text, cell_width);
       }
       out.erase(out.find_last_not_of(' ') + 1);
     }
