@@ -16,7 +16,9 @@ ResidualBlock::ResidualBlock(int64_t in, int64_t out, int64_t embedding, int64_t
   if (in != out) skip = Conv2d(in, out, 1, {}, key.fold("skip"), options, at);
 }
 
-Tensor ResidualBlock::operator()(const Tensor& x, const Tensor& t, Where at) const {
+Tensor ResidualBlock::operator()(const Tensor& x, const Tensor& t, Where at) const { return (*this)(x, t, std::nullopt, at); }
+
+Tensor ResidualBlock::operator()(const Tensor& x, const Tensor& t, const std::optional<Key>& key, Where at) const {
   if (t.defined() != time.weight.defined())
     throw Error(at, fmt::format("ResidualBlock: {}", t.defined() ? "built without an embedding, but called with one" : "t is missing"));
   const CallerScope scope(at);
@@ -26,7 +28,7 @@ Tensor ResidualBlock::operator()(const Tensor& x, const Tensor& t, Where at) con
     check_beside("ResidualBlock", "t", t, 1, x, at);
     h = h + unsqueeze(unsqueeze(time(t), -1), -1);
   }
-  h = conv2(silu(norm2(h)));
+  h = conv2(dropout(silu(norm2(h)), key, at));
   return (skip.weight.defined() ? skip(x) : x) + h;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 
+#include "nn/conditioning.h"
 #include "nn/embedding.h"
 #include "nn/fits.h"
 #include "nn/mlp.h"
@@ -83,15 +84,21 @@ struct Preconditioned {
 
   /// The data's mean given x, D.   x [b, .., d], sigma [b, ..] or 0-d -> like x
   Tensor denoised(const Tensor& x, const Tensor& sigma, const Tensor& c = {}, Where at = Where::here()) const {
+    return denoised(x, sigma, Context{.condition = c}, at);
+  }
+  Tensor denoised(const Tensor& x, const Tensor& sigma, const Context& context, Where at = Where::here()) const {
     const CallerScope scope(at);
     const auto [s, total] = scales(x, sigma, at);
-    return x * (data * data / total) + s * data * rsqrt(total) * raw(x, sigma, total, c);
+    return x * (data * data / total) + s * data * rsqrt(total) * raw(x, sigma, total, context, at);
   }
   /// s, without the cancellation of D - x:  data F / (sigma sqrt(sigma^2 + data^2)) - x / (sigma^2 + data^2).
   Tensor operator()(const Tensor& x, const Tensor& sigma, const Tensor& c = {}, Where at = Where::here()) const {
+    return (*this)(x, sigma, Context{.condition = c}, at);
+  }
+  Tensor operator()(const Tensor& x, const Tensor& sigma, const Context& context, Where at = Where::here()) const {
     const CallerScope scope(at);
     const auto [s, total] = scales(x, sigma, at);
-    return data * rsqrt(total) / s * raw(x, sigma, total, c) - x / total;
+    return data * rsqrt(total) / s * raw(x, sigma, total, context, at) - x / total;
   }
   static void fields(auto& m, auto visit) { visit("net", m.net); }
 
@@ -103,8 +110,14 @@ struct Preconditioned {
     const Tensor s = level_beside(sigma, x, at);
     return {s, square(s) + data * data};
   }
-  Tensor raw(const Tensor& x, const Tensor& sigma, const Tensor& total, const Tensor& c) const {
-    return net(x * rsqrt(total), log(sigma) * 0.25, c);
+  Tensor raw(const Tensor& x, const Tensor& sigma, const Tensor& total, const Context& context, Where at) const {
+    const Tensor scaled = x * rsqrt(total), noise = log(sigma) * 0.25;
+    if constexpr (requires { net(scaled, noise, context); }) {
+      return net(scaled, noise, context);
+    } else {
+      if (context.dropout) throw Error(at, "Preconditioned: the network takes no key for dropout");
+      return net(scaled, noise, context.condition);
+    }
   }
 };
 

@@ -26,7 +26,9 @@ UNet::UNet(const UNetOptions& how, const Key& key, Options options, Where at) {
   in = Conv2d(how.channels, how.widths.front(), 3, {.padding = 1}, key.fold("in"), options, at);
 
   const auto block = [&](int64_t from, int64_t to, const Key& k) {
-    return ResidualBlock(from, to, how.embedding, how.groups, k, options, at);
+    ResidualBlock made(from, to, how.embedding, how.groups, k, options, at);
+    made.dropout = Dropout(how.dropout, at);
+    return made;
   };
   int64_t width = how.widths.front();
   for (size_t i = 0; i < how.widths.size(); ++i) {
@@ -49,6 +51,11 @@ UNet::UNet(const UNetOptions& how, const Key& key, Options options, Where at) {
 }
 
 Tensor UNet::operator()(const Tensor& x, const Tensor& noise, const Tensor& c, Where at) const {
+  return (*this)(x, noise, Context{.condition = c}, at);
+}
+
+Tensor UNet::operator()(const Tensor& x, const Tensor& noise, const Context& context, Where at) const {
+  const Tensor& c = context.condition;
   const int64_t told = embed.empty() ? 0 : embed[0].weight.extent(1) - 2 * features.frequencies.extent(0);
   if (x.rank() != 4 || (noise.rank() != 0 && noise.shape() != Shape{x.extent(0)}) || c.defined() != (told > 0) ||
       (c.defined() && c.extent(-1) != told))
@@ -57,22 +64,26 @@ Tensor UNet::operator()(const Tensor& x, const Tensor& noise, const Tensor& c, W
                  extents_of({x, noise, c}));
   const CallerScope scope(at);
   const int64_t n = x.extent(0);
-  Tensors context{features(broadcast_to(reshape(noise, {-1, 1}), {n, 1}))};
-  if (c.defined()) context.push_back(broadcast_to(c, {n, told}));
-  const Tensor t = silu(embed[1](silu(embed[0](concat(context, 1)))));
+  Tensors known{features(broadcast_to(reshape(noise, {-1, 1}), {n, 1}))};
+  if (c.defined()) known.push_back(broadcast_to(c, {n, told}));
+  const Tensor t = silu(embed[1](silu(embed[0](concat(known, 1)))));
 
+  uint64_t blocks = 0;
+  const auto run = [&](const ResidualBlock& block, const Tensor& h) {
+    return block(h, t, context.dropout ? std::optional(context.dropout->fold(blocks++)) : std::nullopt);
+  };
   Tensor h = in(x);
   Tensors seen;
   for (const Resolution& each : resolutions) {
-    for (const ResidualBlock& block : each.down) seen.push_back(h = block(h, t));
+    for (const ResidualBlock& block : each.down) seen.push_back(h = run(block, h));
     if (each.shrink.weight.defined()) h = each.shrink(h);
   }
-  h = middle[0](h, t);
+  h = run(middle[0], h);
   for (const AttentionBlock& block : attention) h = block(h);
-  h = middle[1](h, t);
+  h = run(middle[1], h);
   for (size_t i = resolutions.size(); i-- > 0;) {
     for (const ResidualBlock& block : resolutions[i].up) {
-      h = block(concat({h, seen.back()}, 1), t);
+      h = run(block, concat({h, seen.back()}, 1));
       seen.pop_back();
     }
     if (i > 0) h = resolutions[i].grow(doubled(h, seen.back()));

@@ -33,6 +33,7 @@ struct UNetOptions {
   int64_t condition = 0;                   ///< m, the width of c; 0: none
   int64_t features = 16;                   ///< Fourier features of the noise
   int64_t groups = 8;                      ///< of the norms; divides all widths
+  double dropout = 0;                      ///< rate, in every residual block
 };
 
 /// F(x, noise, c), where `noise` is a number that grows with the noise such as log sigma / 4: what Preconditioned makes a score of.
@@ -64,6 +65,7 @@ struct UNet {
   UNet(const UNetOptions& how, const Key& key, Options options = {}, Where at = Where::here());
 
   Tensor operator()(const Tensor& x, const Tensor& noise, const Tensor& c = {}, Where at = Where::here()) const;
+  Tensor operator()(const Tensor& x, const Tensor& noise, const Context& context, Where at = Where::here()) const;
   static void fields(auto& m, auto visit) {
     visit("features", m.features);
     visit("embed", m.embed);

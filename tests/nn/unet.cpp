@@ -13,6 +13,12 @@ using namespace scoregrad;
 namespace {
 const Options f64{.dtype = float64};
 const nn::UNetOptions small{.widths = {4, 6}, .heads = 2, .embedding = 8, .condition = 3, .features = 4, .groups = 2};
+
+struct WithoutKey {
+  Tensor operator()(const Tensor& y, const Tensor&, const Tensor&) const { return y; }
+  static void fields(auto&, auto) {}
+};
+
 }  // namespace
 
 TEST_CASE("a U-Net keeps the extents of any image and is told of noise and condition") {
@@ -68,4 +74,34 @@ TEST_CASE("a preconditioned U-Net learns to denoise an image") {
   const double first = loss(Key(5)).item();
   for (int i = 0; i < 40; ++i) adam.step(grad(loss(Key(6).fold(i)), adam.parameters()));
   CHECK(loss(Key(5)).item() < 0.5 * first);
+}
+
+TEST_CASE("a residual block drops between its second norm and its second convolution, with a key alone") {
+  nn::ResidualBlock block(2, 2, 0, 1, Key(1), f64);
+  block.dropout = nn::Dropout(0.5);
+  const Tensor x = normal({3, 2, 4, 4}, Key(2), f64);
+  const Tensor inside = silu(block.norm2(block.conv1(silu(block.norm1(x)))));
+  CHECK(apart(block(x), x + block.conv2(inside)) < 1e-14);
+  const Tensor kept = (uniform(inside.shape(), Key(3), f64) >= 0.5).to(float64);
+  CHECK(apart(block(x, {}, Key(3)), x + block.conv2(2 * kept * inside)) < 1e-14);
+}
+
+TEST_CASE("each block of a U-Net drops by a key of its own, also through Preconditioned; evaluation drops nothing") {
+  nn::UNetOptions how = small;
+  const nn::UNet plain(how, Key(1), f64);
+  how.dropout = 0.3;
+  const nn::Preconditioned<nn::UNet> net{nn::UNet(how, Key(1), f64), 0.7}, same{plain, 0.7};
+  const Tensor x = normal({2, 1, 5, 7}, Key(2), f64), sigma = from({0.4, 1.5}, f64), c = normal({2, 3}, Key(3), f64);
+  CHECK(apart(net(x, sigma, c), same(x, sigma, c)) == 0);
+  const Tensor one = net(x, sigma, {.condition = c, .dropout = Key(4)});
+  CHECK(apart(net(x, sigma, {.condition = c, .dropout = Key(4)}), one) == 0);
+  CHECK(apart(net(x, sigma, {.condition = c, .dropout = Key(5)}), one) > 1e-3);
+  CHECK(apart(one, net(x, sigma, c)) > 1e-3);
+  // s = (D - x) / sigma^2 for the same key.
+  const Tensor s2 = reshape(square(sigma), {2, 1, 1, 1});
+  CHECK(apart((net.denoised(x, sigma, {.condition = c, .dropout = Key(4)}) - x) / s2, one) < 1e-12);
+  CHECK_THROWS_AS(nn::UNet({.groups = 4, .dropout = 1}, Key(1)), Error);
+
+  const nn::Preconditioned<WithoutKey> deaf{{}, 0.7};
+  CHECK_THROWS_AS(deaf(x, sigma, {.dropout = Key(4)}), Error);
 }
