@@ -24,6 +24,7 @@
 #include "losses/score_matching.h"
 #include "losses/weighting.h"
 #include "nn/attention.h"
+#include "nn/augment.h"
 #include "nn/checkpoint.h"
 #include "nn/classification.h"
 #include "nn/conv.h"

@@ -6,7 +6,8 @@
 
 namespace scoregrad::nn {
 
-Loader::Loader(Tensors data, LoaderOptions options, const Key& key, Where at) : data_(std::move(data)), options_(options), key_(key) {
+Loader::Loader(Tensors data, LoaderOptions options, const Key& key, Where at)
+    : data_(std::move(data)), options_(std::move(options)), key_(key) {
   if (data_.empty()) throw Error(at, "Loader: no data");
   for (const Tensor& x : data_)
     if (!x.defined() || x.rank() == 0 || x.shape()[0] != data_[0].shape()[0])
@@ -29,7 +30,7 @@ Tensors Loader::batch(int64_t step, Where at) {
   }
   for (const Tensor& x : data_)
     out.push_back(options_.shuffle ? index_select(x, 0, slice_axis(order_, 0, first, last).to(x.device())) : slice_axis(x, 0, first, last));
-  return out;
+  return options_.transform ? options_.transform(std::move(out), key_.fold("transform").fold(step)) : out;
 }
 
 }  // namespace scoregrad::nn

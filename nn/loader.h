@@ -1,5 +1,7 @@
 // Data in mini-batches.
 #pragma once
+#include <functional>
+
 #include "autograd/ops/ops.h"
 #include "autograd/ops/random.h"
 
@@ -9,6 +11,8 @@ struct LoaderOptions {
   int64_t batch = 64;      ///< rows
   bool shuffle = true;     ///< each epoch in an order of its own
   bool drop_last = false;  ///< leave out the rows that do not fill a batch; else the last batch of an epoch is shorter
+  /// What becomes of a batch, such as flipped and shifted images (nn/augment.h); the key is the step's own.
+  std::function<Tensors(Tensors rows, const Key& key)> transform = {};
 };
 /// Rows of some tensors that belong together, epoch by epoch. Which rows step i gets is a function of the key and of i alone: there is
 /// nothing to save, and a run that is resumed sees the batches that it would have seen.
