@@ -53,15 +53,13 @@ Figure image_figure(const Tensor& images, const std::string& caption, const std:
                     Where at) {
   const Tensor grid = image_grid(images, options, at);
   Figure figure{caption, alt};
-#if SCOREGRAD_HAVE_PNG
-  const int64_t h = grid.extent(-2), w = grid.extent(-1);
-  figure.svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{2}\"><image width=\"{0}\" height=\"{1}\" "
-      "style=\"image-rendering: pixelated\" href=\"data:image/png;base64,{3}\"/></svg>\n",
-      w, h, w * zoom, base64(png_bytes(grid, at)));
-#else
-  (void)zoom;
-#endif
+  if constexpr (SCOREGRAD_HAVE_PNG) {
+    const int64_t h = grid.extent(-2), w = grid.extent(-1);
+    figure.svg = fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{2}\"><image width=\"{0}\" height=\"{1}\" "
+        "style=\"image-rendering: pixelated\" href=\"data:image/png;base64,{3}\"/></svg>\n",
+        w, h, w * zoom, base64(png_bytes(grid, at)));
+  }
   return figure;
 }
 
