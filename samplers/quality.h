@@ -29,7 +29,8 @@ struct ClassShares {
 ClassShares class_shares(const Tensor& labels, const Tensor& probabilities, Where at = Where::here());
 
 /// Shares of samples that lie where real rows are, and of real rows that samples reach: within the distance of some row of the other set
-/// to its k-th neighbour in its own set.   x [n, d] samples, y [m, d] real, n and m above k   (Kynkaanniemi et al. 2019)
+/// to its k-th neighbour in its own set. All n m distances are held at once.   x [n, d] samples, y [m, d] real, n and m above k
+/// (Kynkaanniemi et al. 2019)
 struct PrecisionRecall {
   double precision = 0, recall = 0;
 };
