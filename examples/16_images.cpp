@@ -36,12 +36,8 @@ int main(int argc, char** argv) {
     fmt::print("step {:3}: loss {:.2f}, Frechet distance {:.3f} +- {:.3f}; a perfect sampler has {:.3f}\n", i, numbers[0], d.value, d.error,
                d.floor);
   };
-  sg::nn::train(step,
-                {.steps = 300,
-                 .state = {{"net", net}, {"adam", adam}, {"ema", ema}},
-                 .checkpoint = argc > 2 ? argv[2] : "",
-                 .observe = watch,
-                 .observe_every = 100,
-                 .batch = [&](int64_t i) { return loader.batch(i); }},
-                key);
+  sg::nn::TrainOptions how{.steps = 300, .state = {{"net", net}, {"adam", adam}, {"ema", ema}}, .observe = watch, .observe_every = 100};
+  how.batch = [&](int64_t i) { return loader.batch(i); };
+  if (argc > 2) how.checkpoint = argv[2];
+  sg::nn::train(step, how, key);
 }
