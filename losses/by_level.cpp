@@ -83,7 +83,8 @@ void save(const std::vector<Decomposition>& by_level, const std::string& path, W
         return 0.0;
       }));
   page.figure(draw(losses));
-  for (const auto& [name, gradient] : first.dsm.gradient) {
+  for (const auto& [wanted, gradient] : first.dsm.gradient) {
+    const std::string& name = wanted;  // clang 14 captures no structured binding
     const bool number = gradient.total.is_number();
     report::LineChart chart =
         chart_of(by_level, fmt::format("{} for {} by noise level", number ? "The gradient" : "The gradient's norm", name),
