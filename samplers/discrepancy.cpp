@@ -11,10 +11,6 @@
 namespace scoregrad::samplers {
 namespace {
 
-void check_sets(const char* op, const Tensor& x, const Tensor& y, Where at) {
-  if (x.rank() != 2 || y.rank() != 2 || x.extent(1) != y.extent(1) || x.extent(0) < 3 || y.extent(0) < 3)
-    throw misfit(at, op, "", "[n, d] and [m, d]", extents_of({x, y}), "n and m are at least 3");
-}
 void check_pair(const char* op, const Tensor& x, const Tensor& y, Where at) {
   if (x.rank() != 2 || x.shape() != y.shape() || x.extent(0) < 3)
     throw misfit(at, op, "", "[n, d] and [n, d]", extents_of({x, y}), "n is at least 3");
@@ -105,7 +101,7 @@ PairAverage two_samples(const Tensor& xx, const Tensor& yy, const Tensor& xy) {
 PairAverage mean_discrepancy(const Tensor& first, const Tensor& second, double width, Where at) {
   const CallerScope scope(at);
   const NoGrad guard;
-  check_sets("mean_discrepancy", first, second, at);
+  check_sets("mean_discrepancy", first, second, 3, at);
   if (!(width >= 0) || !std::isfinite(width)) throw Error(at, fmt::format("mean_discrepancy: a width of {}", width));
   const Tensor x = first.to(float64), y = second.to(float64);
   if (width == 0) width = median_distance(concat({x, y}, 0), 500, at);

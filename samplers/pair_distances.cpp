@@ -1,8 +1,18 @@
 #include "samplers/pair_distances.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "autograd/tensor/misfit.h"
+
 namespace scoregrad::samplers {
+
+void check_sets(const char* op, const Tensor& x, const Tensor& y, int64_t least, Where at) {
+  if (!x.defined() || !y.defined() || x.rank() != 2 || y.rank() != 2 || x.extent(1) != y.extent(1) || x.extent(0) < least ||
+      y.extent(0) < least)
+    throw misfit(at, op, "", "[n, d] and [m, d]", extents_of({x, y}), fmt::format("n and m are at least {}", least));
+}
 
 Tensor product_of_differences(const Tensor& u, const Tensor& v, const Tensor& x, const Tensor& y) {
   Tensor total = zeros({x.extent(0), y.extent(0)}, like(x));

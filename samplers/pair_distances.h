@@ -4,6 +4,9 @@
 
 namespace scoregrad::samplers {
 
+/// Throws Error unless both sets have rows of one length, and at least so many of them.   x [n, d], y [m, d]
+void check_sets(const char* op, const Tensor& x, const Tensor& y, int64_t least, Where at);
+
 /// sum_a (u_ia - v_ja)(x_ia - y_ja), one axis after another.   u, x [n, d], v, y [m, d] -> [n, m]
 Tensor product_of_differences(const Tensor& u, const Tensor& v, const Tensor& x, const Tensor& y);
 /// |a_i - b_j|^2 by one matrix product: wrong by about 4 eps times the square of the farthest row.   a [n, d], b [m, d] -> [n, m]

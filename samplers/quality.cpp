@@ -11,12 +11,6 @@
 namespace scoregrad::samplers {
 namespace {
 
-void check_sets(const char* op, const Tensor& x, const Tensor& y, int64_t least, Where at) {
-  if (!x.defined() || !y.defined() || x.rank() != 2 || y.rank() != 2 || x.extent(1) != y.extent(1) || x.extent(0) < least ||
-      y.extent(0) < least)
-    throw misfit(at, op, "", "[n, d] and [m, d]", extents_of({x, y}), fmt::format("n and m are at least {}", least));
-}
-
 struct Moments {
   Tensor mean, covariance;
   explicit Moments(const Tensor& x) : mean(scoregrad::mean(x, {0}, true)) {

@@ -134,20 +134,15 @@ void raw_loss(Run& run) {
   run.statement("raw/lost", "C2(y) − C2(c) ≥ 0: what the code lost of x")
       .from("C2(y)", q, [=] { return Values(c2_of(&RawRows::given_y)); })
       .at_most("C2(c)", [=] { return Values(c2_of(&RawRows::given_c)); });
+  const auto codec = [=](Tensor RawRows::*target) {
+    const Tensor phi = phi_of(0.9, o);
+    const RawRows r = rows(own(o), injective, phi, o);
+    const Tensor loss = distance_to(r, r.*target);
+    return joined({Values(loss), Values(grad(loss, phi))});
+  };
   run.statement("raw/codec", "y = x, a codec: s*(x_t|x) = t, so that DSM is its own explicit loss")
-      .from("DSM and its gradient", q,
-            [=] {
-              const Tensor phi = phi_of(0.9, o);
-              const RawRows r = rows(own(o), injective, phi, o);
-              const Tensor loss = distance_to(r, r.t);
-              return joined({Values(loss), Values(grad(loss, phi))});
-            })
-      .equals("ESM against p(x|x)", q, [=] {
-        const Tensor phi = phi_of(0.9, o);
-        const RawRows r = rows(own(o), injective, phi, o);
-        const Tensor loss = distance_to(r, r.given_y);
-        return joined({Values(loss), Values(grad(loss, phi))});
-      });
+      .from("DSM and its gradient", q, [=] { return codec(&RawRows::t); })
+      .equals("ESM against p(x|x)", q, [=] { return codec(&RawRows::given_y); });
 }
 
 void penalty(Run& run) {
